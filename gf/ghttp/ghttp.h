@@ -1,0 +1,277 @@
+/**
+ * @file ghttp.h
+ * HTTP and HTTPS servers: the whole public interface of the package.
+ *
+ * Three phrases say which thread may call a function:
+ *  - *before start*: while the program sets its servers up, before ghttp_server_start();
+ *  - *any thread*: at any time, from everywhere;
+ *  - *the request's own thread*: inside the handler that was given the request.
+ *
+ * Functions that set a server up return 0 or a negative errno, and leave a readable message on the
+ * server (ghttp_server_error()). A server with such a message refuses to start and logs it, so that a
+ * program need not look at each result.
+ *
+ * Text is UTF-8. What a function gives out about a request (`const char *`) lives until that request
+ * ends; handlers free nothing.
+ */
+#ifndef GF_GHTTP_H
+#define GF_GHTTP_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <gf/export.h>
+
+struct cJSON;
+
+GF_BEGIN_DECLS
+
+/** A server: a name, its ports, its routes. Lives as long as the process. */
+typedef struct ghttp_server ghttp_server;
+
+/** One request and its response, from the complete request to the last byte of the answer. */
+typedef struct ghttp_request ghttp_request;
+
+/**
+ * What serves a request: plain C that may block as long as it likes. A handler that blocks has its
+ * event loop taken away and given to another thread, so that no other request waits for it.
+ */
+typedef void ghttp_handler(ghttp_request *r);
+
+/* ---- servers: names and life ------------------------------------------------------------------ */
+
+/** The same as g_server(). Thread: any thread. */
+GF_API ghttp_server *ghttp_server_get(const char *name);
+
+/** The name of the server ("default" for the nameless one); owned by it. Thread: any thread. */
+GF_API const char *ghttp_server_name(const ghttp_server *s);
+
+/**
+ * Opens the ports and begins to serve; returns once it serves.
+ *
+ * @return 0, or a negative errno: then nothing of this server is left behind, the reason is logged and
+ *         to be had from ghttp_server_error().
+ * Thread: any thread, once for each server.
+ */
+GF_API int ghttp_server_start(ghttp_server *s);
+
+/**
+ * ghttp_server_start(), then g_wait().
+ * @return the exit status for main(): 0, or 1 when the server did not start.
+ * Thread: the thread that runs main().
+ */
+GF_API int ghttp_server_run(ghttp_server *s);
+
+/**
+ * Stops this server: closes its ports, lets the requests in flight finish (at most
+ * `gracefulShutdownTimeout`). The other servers of the process go on. Returns at once.
+ * @return 0, or -EINVAL when it does not run.
+ * Thread: any thread, handlers included.
+ */
+GF_API int ghttp_server_shutdown(ghttp_server *s);
+
+/**
+ * Replaces the process by a new one that takes over all ports of all servers, without a failed request.
+ * Blocks until the new process serves and this one has stopped accepting, or until it has failed; in
+ * the latter case this process serves on as if nothing had been.
+ *
+ * @param new_exe_path the executable; NULL or "": the one by which this process was started.
+ * @return 0 once the new process serves; else a negative errno: -EBUSY when a restart or a shutdown is
+ *         under way, -ENOENT/-EACCES/-ENOEXEC for an executable that cannot be started, -ETIMEDOUT when
+ *         it did not become ready within `gracefulReadyTimeout`, -ECHILD when it ended before.
+ * Thread: any thread, handlers included.
+ */
+GF_API int ghttp_restart_all(const char *new_exe_path);
+
+/** A process restarts whole, with all its servers: the same as ghttp_restart_all(). Thread: any thread. */
+GF_API int ghttp_server_restart(ghttp_server *s, const char *new_exe_path);
+
+/**
+ * Ends the process in order: all ports close at once, requests in flight finish (at most
+ * `gracefulShutdownTimeout`), then g_wait() returns. Returns at once.
+ * @return 0, or -EINVAL when no server runs.
+ * Thread: any thread, handlers included.
+ */
+GF_API int ghttp_shutdown_all(void);
+
+/** What went wrong with this server, as a sentence; "" if nothing has. Thread: any thread. */
+GF_API const char *ghttp_server_error(ghttp_server *s);
+
+/**
+ * The TCP ports on which the server really listens, `:0` resolved, in the order of its addresses, HTTP first.
+ * @param ports room for n numbers, or NULL.
+ * @return how many there are, which can be more than n; 0 while it does not serve.
+ * Thread: any thread.
+ */
+GF_API int ghttp_server_listened_ports(ghttp_server *s, int *ports, size_t n);
+
+/* ---- servers: addresses and settings ---------------------------------------------------------- */
+
+/**
+ * The ports for HTTP, on all addresses, IPv4 and IPv6: `ghttp_server_set_port(s, 8100, 8200)`. 0 lets the
+ * system choose one.
+ * @return 0 or -EINVAL. Thread: before start.
+ */
+#define ghttp_server_set_port(server, ...)                                                                            \
+    ghttp_server_set_ports((server), (const int[]){__VA_ARGS__}, sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
+
+/** The same for HTTPS. Thread: before start. */
+#define ghttp_server_set_https_port(server, ...)                                                                      \
+    ghttp_server_set_https_ports((server), (const int[]){__VA_ARGS__},                                                \
+                                 sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
+
+/** What ghttp_server_set_port() calls: n ports for HTTP, each 0..65535. Thread: before start. */
+GF_API int ghttp_server_set_ports(ghttp_server *s, const int *ports, size_t n);
+
+/** What ghttp_server_set_https_port() calls. Thread: before start. */
+GF_API int ghttp_server_set_https_ports(ghttp_server *s, const int *ports, size_t n);
+
+/**
+ * The addresses for HTTP as a comma list, replacing what was set before: `8100`, `:8100`,
+ * `127.0.0.1:8200`, `[::1]:8300`, `unix:/run/a.sock`.
+ * @return 0 or -EINVAL with a message. Thread: before start.
+ */
+GF_API int ghttp_server_set_address(ghttp_server *s, const char *list);
+
+/** The same for HTTPS. Thread: before start. */
+GF_API int ghttp_server_set_https_address(ghttp_server *s, const char *list);
+
+/**
+ * The certificate (chain) and the private key for HTTPS, PEM files; read at the start, and anew at each
+ * restart. With no HTTPS address set, HTTPS takes over the HTTP addresses if there are some, else :443.
+ * @return 0 or -EINVAL. Thread: before start.
+ */
+GF_API int ghttp_server_enable_https(ghttp_server *s, const char *cert_path, const char *key_path);
+
+/**
+ * The page that shows the process and restarts or ends it, with `/restart` and `/shutdown` below it.
+ * Open to peers on loopback or a Unix socket only, or to whoever brings the token of the setting
+ * `adminToken`.
+ * @param pattern where it is; NULL: /debug/admin.
+ * @return 0 or a negative errno. Thread: before start.
+ */
+GF_API int ghttp_server_enable_admin(ghttp_server *s, const char *pattern);
+
+/**
+ * Whether a restart hands the ports over without a gap (true) or drains, closes and executes anew
+ * (false, the default as in GoFrame). Graceful as soon as one server of the process asks for it.
+ * @return 0. Thread: before start.
+ */
+GF_API int ghttp_server_set_graceful(ghttp_server *s, bool on);
+
+/**
+ * Any setting by its configuration key, case and `-`, `_`, blanks in it ignored:
+ * `ghttp_server_set(s, "clientMaxBodySize", "8m")`. docs/settings.md lists them.
+ * @return 0; -ENOENT for an unknown key, -EINVAL for a bad value, with a message.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_set(ghttp_server *s, const char *key, const char *value);
+
+/* ---- servers: routes -------------------------------------------------------------------------- */
+
+/**
+ * Binds a handler to a pattern `[METHOD:]/path[@domain]`. Segments of the path may be `:name` (one
+ * segment), `*name` (the rest, also empty) or contain `{name}`. Without a method it serves all.
+ * @return 0, -EINVAL for a bad pattern, -EEXIST for one that is bound already.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_bind(ghttp_server *s, const char *pattern, ghttp_handler *fn);
+
+/** The same with an argument for the handler (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_bind_with(ghttp_server *s, const char *pattern, ghttp_handler *fn, void *arg);
+
+/* ---- requests --------------------------------------------------------------------------------- */
+/* All of these: the request's own thread. What is absent is NULL. */
+
+/** The method as sent: "GET". */
+GF_API const char *ghttp_request_method(const ghttp_request *r);
+/** The path, percent-decoded, without the query. */
+GF_API const char *ghttp_request_path(const ghttp_request *r);
+/** The target as it was sent: raw path and query. */
+GF_API const char *ghttp_request_target(const ghttp_request *r);
+/** The host that the client asked for, without the port; "" in HTTP/1.0 without a Host. */
+GF_API const char *ghttp_request_host(const ghttp_request *r);
+/** The first header of this name, compared without case. */
+GF_API const char *ghttp_request_header(const ghttp_request *r, const char *name);
+/** The address at the other end of the connection: "127.0.0.1", "::1", "unix". */
+GF_API const char *ghttp_request_remote_ip(ghttp_request *r);
+/** Whether it came over TLS. */
+GF_API bool ghttp_request_is_https(const ghttp_request *r);
+/** The server that was asked. */
+GF_API ghttp_server *ghttp_request_server(const ghttp_request *r);
+
+/** A value by name, whichever has the higher rank: set by the program, form, query, router (GoFrame's order). */
+GF_API const char *ghttp_request_get(ghttp_request *r, const char *name);
+/** What a `:name`, `*name` or `{name}` of the pattern stood for, percent-decoded. */
+GF_API const char *ghttp_request_router(ghttp_request *r, const char *name);
+/** A value of the query string; of a repeated name the last. */
+GF_API const char *ghttp_request_query(ghttp_request *r, const char *name);
+/** A value of an application/x-www-form-urlencoded body; of a repeated name the last. */
+GF_API const char *ghttp_request_form(ghttp_request *r, const char *name);
+/** ghttp_request_get() as a whole number; the fallback when it is absent or is not one. */
+GF_API long ghttp_request_get_int(ghttp_request *r, const char *name, long fallback);
+/** ghttp_request_get() as a number; the fallback when it is absent or is not one. */
+GF_API double ghttp_request_get_double(ghttp_request *r, const char *name, double fallback);
+/** ghttp_request_get() as true (1, true, on, yes) or false (0, false, off, no, empty); else the fallback. */
+GF_API bool ghttp_request_get_bool(ghttp_request *r, const char *name, bool fallback);
+
+/**
+ * The whole body.
+ * @param ret_size its length in bytes; NULL if that does not matter.
+ * @return the bytes, with a 0 after the last, never NULL.
+ */
+GF_API const void *ghttp_request_body(ghttp_request *r, size_t *ret_size);
+/** The body as JSON, parsed once and freed with the request; NULL when it is none. */
+GF_API struct cJSON *ghttp_request_json(ghttp_request *r);
+
+/** The argument of ghttp_server_bind_with(). */
+GF_API void *ghttp_request_arg(const ghttp_request *r);
+/** Memory, zeroed and aligned for any type, that lives until the request ends; NULL when there is none. */
+GF_API void *ghttp_request_alloc(ghttp_request *r, size_t size);
+/** Has fn(arg) called when the request has ended, in the reverse order of these calls. 0 or -ENOMEM. */
+GF_API int ghttp_request_defer(ghttp_request *r, void (*fn)(void *arg), void *arg);
+/** Leaves a value with the request under a key; NULL takes it away. 0 or -ENOMEM. */
+GF_API int ghttp_request_set_value(ghttp_request *r, const char *key, void *value);
+/** The value of this key. */
+GF_API void *ghttp_request_value(const ghttp_request *r, const char *key);
+
+/* ---- responses -------------------------------------------------------------------------------- */
+/*
+ * All of these: the request's own thread. A response is collected until the handler ends. When it
+ * outgrows the memory that a response may take (64 MiB), or memory runs out, the client gets a 500 in its place.
+ */
+
+/** Appends text to the body. */
+GF_API void ghttp_response_write(ghttp_request *r, const char *text);
+/** Appends text and a line feed. */
+GF_API void ghttp_response_writeln(ghttp_request *r, const char *text);
+/** Appends as printf() would. */
+GF_API void ghttp_response_writef(ghttp_request *r, const char *format, ...) GF_PRINTF(2, 3);
+/** Appends as printf() would, and a line feed. */
+GF_API void ghttp_response_writefln(ghttp_request *r, const char *format, ...) GF_PRINTF(2, 3);
+/** Appends bytes. */
+GF_API void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_t size);
+/** Replaces the body by this JSON, and the Content-Type by application/json. The caller keeps the value. */
+GF_API void ghttp_response_write_json(ghttp_request *r, const struct cJSON *json);
+/** Replaces the body by the status and its text: "Not Found". */
+GF_API void ghttp_response_write_status(ghttp_request *r, int status);
+/** The status, 200..599; 200 unless set. */
+GF_API void ghttp_response_set_status(ghttp_request *r, int status);
+/** The status that is set so far. */
+GF_API int ghttp_response_status(const ghttp_request *r);
+/**
+ * Sets a header, replacing one of the same name; NULL takes it away.
+ * @return 0; -EINVAL for a name or value that HTTP does not allow, or for one that the library sets
+ *         itself (Content-Length, Transfer-Encoding, Date); -ENOMEM.
+ */
+GF_API int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value);
+/** Takes the body back, not the headers. */
+GF_API void ghttp_response_clear(ghttp_request *r);
+/** Sends the client elsewhere. @param status 301, 302, 303, 307 or 308; 0: 302. */
+GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int status);
+
+GF_END_DECLS
+
+#endif

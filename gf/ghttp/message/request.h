@@ -1,0 +1,92 @@
+/*
+ * The request as the library sees it: what came over the wire, what was found in it, and its response.
+ *
+ * The engine fills the first part before anything above it sees the request; the wire strings live as
+ * long as the request does. Thread: one at a time, whoever has the request.
+ */
+#ifndef GF_GHTTP_MESSAGE_REQUEST_H
+#define GF_GHTTP_MESSAGE_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include <gf/ghttp/ghttp.h>
+
+#include "buffer.h"
+#include "fields.h"
+
+struct gf_arena;
+struct gf_route;
+
+/* A response may take this much memory: an accident in a handler must not take the process with it. */
+#define GF_RESPONSE_BODY_MAX ((size_t)64 << 20)
+/* A request's arena: parameters, values, copies; the body has a limit of its own. */
+#define GF_REQUEST_ARENA_MAX ((size_t)64 << 20)
+
+/* What the handler has made so far; the engine turns it into an answer. */
+struct gf_response {
+    int status;
+    struct gf_fields headers; /* names and values in the arena */
+    struct gf_buffer body;
+    bool failed; /* outgrew its memory: the client gets a bare 500 */
+};
+
+struct ghttp_request {
+    struct gf_arena *arena;
+
+    /* filled by the engine */
+    ghttp_server *server;
+    const char *method;
+    const char *target;       /* as sent */
+    const char *host;         /* without port, lower case; "" if none */
+    struct gf_fields headers; /* as sent, values trimmed */
+    struct gf_buffer body;
+    bool secure;
+    struct sockaddr_storage peer;
+    socklen_t peer_size;
+
+    /* found in the target by gf_request_parse_target() */
+    const char *path;     /* decoded */
+    const char *raw_path; /* as sent, without query; routes are matched on this */
+    const char *query;    /* as sent, without '?'; "" if none */
+
+    /* parsed when first asked for */
+    struct gf_fields query_fields;
+    struct gf_fields form_fields;
+    struct gf_fields router_fields; /* set by the router */
+    bool query_parsed;
+    bool form_parsed;
+    struct cJSON *json;
+    bool json_parsed;
+    const char *remote_ip;
+
+    /* the way through the chain */
+    const struct gf_route *route;
+    unsigned allowed_methods; /* when no route fits the method: those that there are (router.h) */
+    struct gf_value *values;
+
+    struct gf_response response;
+};
+
+/* A request with nothing in it, body_max bytes of body at most. The arena belongs to the caller, who
+ * resets it after gf_request_finish(). */
+void gf_request_init(struct ghttp_request *r, struct gf_arena *arena, size_t body_max);
+/* Gives back what is not in the arena. */
+void gf_request_finish(struct ghttp_request *r);
+
+/*
+ * Splits and decodes target into path, raw_path and query. Absolute form ("http://host/path") and "*" are
+ * understood. 0; -EINVAL for bad percent-encoding, for an encoded or a plain NUL, for a fragment or a
+ * target that does not begin with '/': the client gets a 400. -ENOMEM.
+ */
+int gf_request_parse_target(struct ghttp_request *r);
+
+/* Percent-decodes size bytes into the arena; '+' becomes a blank where plus is set. NULL: bad encoding
+ * or an encoded NUL (errno EINVAL), or no memory (errno ENOMEM). */
+char *gf_percent_decode(struct gf_arena *arena, const char *text, size_t size, bool plus);
+
+/* Puts a response into the state that a handler finds it in: 200, no headers, no body. */
+void gf_response_reset(struct ghttp_request *r);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * The chain: what a server does with a request, in which order: find the route, run its handler, and give
+ * an answer where there is none (404, 405 with Allow, 501 for an unknown method, OPTIONS, 500).
+ *
+ * Frozen by the server's start. Middleware, hooks and status handlers have their place here.
+ */
+#ifndef GF_GHTTP_ROUTE_CHAIN_H
+#define GF_GHTTP_ROUTE_CHAIN_H
+
+#include <gf/ghttp/ghttp.h>
+
+#include "pace.h"
+#include "router.h"
+
+struct gf_chain {
+    struct gf_router *router; /* owned by the server */
+};
+
+/*
+ * Looks at a complete request: parses its target, finds its route. Never blocks, runs no code of the
+ * program. Returns the pace of what will run, by which the worker decides where; NULL when the answer needs no
+ * handler of the program (it is in r->response already).
+ */
+struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_request *r);
+
+/* Runs what gf_chain_prepare() found; the response is complete afterwards. May block as long as the program does. */
+void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r);
+
+#endif
