@@ -202,7 +202,12 @@ GF_API bool ghttp_request_is_https(const ghttp_request *r);
 /** The server that was asked. */
 GF_API ghttp_server *ghttp_request_server(const ghttp_request *r);
 
-/** A value by name, whichever has the higher rank: set by the program, form, query, router (GoFrame's order). */
+/*
+ * Parameters. A query or a form with broken percent-encoding, an encoded NUL or more than 1,000 parameters counts
+ * as bad as a whole: none of its values is given out. `+` is a blank in both.
+ */
+
+/** A value by name, whichever has the higher rank: form, query, router (GoFrame's order). */
 GF_API const char *ghttp_request_get(ghttp_request *r, const char *name);
 /** What a `:name`, `*name` or `{name}` of the pattern stood for, percent-decoded. */
 GF_API const char *ghttp_request_router(ghttp_request *r, const char *name);
@@ -253,23 +258,29 @@ GF_API void ghttp_response_writef(ghttp_request *r, const char *format, ...) GF_
 GF_API void ghttp_response_writefln(ghttp_request *r, const char *format, ...) GF_PRINTF(2, 3);
 /** Appends bytes. */
 GF_API void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_t size);
-/** Replaces the body by this JSON, and the Content-Type by application/json. The caller keeps the value. */
+/** Replaces the body by this JSON, and the Content-Type by application/json. The caller keeps the value; NULL: a 500. */
 GF_API void ghttp_response_write_json(ghttp_request *r, const struct cJSON *json);
 /** Replaces the body by the status and its text: "Not Found". */
 GF_API void ghttp_response_write_status(ghttp_request *r, int status);
-/** The status, 200..599; 200 unless set. */
+/** The status, 200..599; 200 unless set. Another number makes the answer a 500. */
 GF_API void ghttp_response_set_status(ghttp_request *r, int status);
 /** The status that is set so far. */
 GF_API int ghttp_response_status(const ghttp_request *r);
 /**
- * Sets a header, replacing one of the same name; NULL takes it away.
+ * Sets a header, replacing one of the same name; NULL takes it away. Of `Connection` only "close" is allowed.
+ * Without a Content-Type a body goes out as `text/plain; charset=utf-8`.
  * @return 0; -EINVAL for a name or value that HTTP does not allow, or for one that the library sets
- *         itself (Content-Length, Transfer-Encoding, Date); -ENOMEM.
+ *         itself (Content-Length, Transfer-Encoding, Date); -ENOSPC for more than 64 headers, -E2BIG for
+ *         more than 8 KiB of them (an answer's head has its place beside the request's); -ENOMEM.
  */
 GF_API int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value);
 /** Takes the body back, not the headers. */
 GF_API void ghttp_response_clear(ghttp_request *r);
-/** Sends the client elsewhere. @param status 301, 302, 303, 307 or 308; 0: 302. */
+/**
+ * Sends the client elsewhere; the body becomes the status's text. A URL that is empty, has control characters or
+ * outgrows the headers' 8 KiB makes the answer a 500.
+ * @param status 301, 302, 303, 307 or 308; 0: 302.
+ */
 GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int status);
 
 GF_END_DECLS

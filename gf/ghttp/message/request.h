@@ -29,7 +29,8 @@ struct gf_response {
     int status;
     struct gf_fields headers; /* names and values in the arena */
     struct gf_buffer body;
-    bool failed; /* outgrew its memory: the client gets a bare 500 */
+    bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
+    const char *failure; /* why, for the log */
 };
 
 struct ghttp_request {
@@ -56,7 +57,9 @@ struct ghttp_request {
     struct gf_fields form_fields;
     struct gf_fields router_fields; /* set by the router */
     bool query_parsed;
+    bool query_bad; /* malformed, or too many parameters: no value of it is given out */
     bool form_parsed;
+    bool form_bad;
     struct cJSON *json;
     bool json_parsed;
     const char *remote_ip;
@@ -81,6 +84,12 @@ void gf_request_finish(struct ghttp_request *r);
  * target that does not begin with '/': the client gets a 400. -ENOMEM.
  */
 int gf_request_parse_target(struct ghttp_request *r);
+
+/*
+ * The host of an authority ("Example.org:8080", "[::1]:80") in lower case, without the port, with the brackets of
+ * an IPv6 address, in the arena. For Host headers too. 0; -EINVAL (user information, blanks, an empty host), -ENOMEM.
+ */
+int gf_host_parse(struct gf_arena *arena, const char *authority, size_t size, const char **ret_host);
 
 /* Percent-decodes size bytes into the arena; '+' becomes a blank where plus is set. NULL: bad encoding
  * or an encoded NUL (errno EINVAL), or no memory (errno ENOMEM). */

@@ -1,0 +1,261 @@
+/*
+ * The response that handlers make: status, headers, a body that is collected until the handler ends.
+ *
+ * What cannot be carried out (memory, a status or a URL that HTTP does not allow) marks the response as failed;
+ * what is written later is ignored then, and the client gets a 500 in its place: never half an answer.
+ * Thread: the request's own.
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arena.h"
+#include "ascii.h"
+#include "request.h"
+#include "status.h"
+
+/* An answer's head must fit libmicrohttpd's pool of 32 KiB for a connection, beside the request's, else the
+ * connection would be dropped without an answer. */
+#define HEADERS_MAX 64
+#define HEADER_BYTES_MAX ((size_t)8192)
+/* ": " and the line's end. */
+#define HEADER_OVERHEAD ((size_t)4)
+/* Memory that a body may keep when its content is forgotten. */
+#define BODY_KEEP ((size_t)65536)
+
+#define PLAIN_TEXT "text/plain; charset=utf-8"
+
+void gf_response_reset(struct ghttp_request *r)
+{
+    r->response.status = 200;
+    r->response.headers.count = 0;
+    r->response.failed = false;
+    r->response.failure = NULL;
+    gf_buffer_reset(&r->response.body, BODY_KEEP);
+}
+
+/* The first reason stays. */
+static void fail(ghttp_request *r, const char *reason)
+{
+    if (r->response.failed)
+        return;
+    r->response.failed = true;
+    r->response.failure = reason;
+}
+
+static void check_body(ghttp_request *r, int error)
+{
+    if (error == -EMSGSIZE)
+        fail(r, "the body outgrew the memory that a response may take");
+    else if (error == -EINVAL)
+        fail(r, "the format could not be printed");
+    else if (error)
+        fail(r, "out of memory");
+}
+
+/* ---- the body --------------------------------------------------------------------------------- */
+
+void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_t size)
+{
+    if (!r->response.failed && size > 0)
+        check_body(r, gf_buffer_append(&r->response.body, data, size));
+}
+
+void ghttp_response_write(ghttp_request *r, const char *text)
+{
+    if (text)
+        ghttp_response_write_bytes(r, text, strlen(text));
+}
+
+void ghttp_response_writeln(ghttp_request *r, const char *text)
+{
+    ghttp_response_write(r, text);
+    ghttp_response_write_bytes(r, "\n", 1);
+}
+
+__attribute__((format(printf, 2, 0))) static void write_formatted(ghttp_request *r, const char *format,
+                                                                   va_list arguments)
+{
+    if (!r->response.failed)
+        check_body(r, gf_buffer_vprintf(&r->response.body, format, arguments));
+}
+
+void ghttp_response_writef(ghttp_request *r, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_formatted(r, format, arguments);
+    va_end(arguments);
+}
+
+void ghttp_response_writefln(ghttp_request *r, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_formatted(r, format, arguments);
+    va_end(arguments);
+    ghttp_response_write_bytes(r, "\n", 1);
+}
+
+void ghttp_response_clear(ghttp_request *r)
+{
+    gf_buffer_reset(&r->response.body, BODY_KEEP);
+}
+
+/* ---- the head --------------------------------------------------------------------------------- */
+
+void ghttp_response_set_status(ghttp_request *r, int status)
+{
+    if (status >= 200 && status <= 599)
+        r->response.status = status;
+    else
+        fail(r, "the handler set a status outside 200..599");
+}
+
+int ghttp_response_status(const ghttp_request *r)
+{
+    return r->response.status;
+}
+
+/* A token of RFC 9110, 5.6.2. */
+static bool is_token(const char *text)
+{
+    if (*text == '\0')
+        return false;
+    for (; *text; text++)
+        if (!gf_ascii_is_letter(*text) && !gf_ascii_is_digit(*text) && !strchr("!#$%&'*+-.^_`|~", *text))
+            return false;
+    return true;
+}
+
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if (gf_ascii_is_control(*text))
+            return true;
+    return false;
+}
+
+static bool is_field_value(const char *value)
+{
+    for (; *value; value++)
+        if (gf_ascii_is_control(*value) && *value != '\t')
+            return false;
+    return true;
+}
+
+/* Whether the library sets this header itself, or must refuse this value of it: a framing that differs from the
+ * body's would let one answer be read as two. */
+static bool is_reserved(const char *name, const char *value)
+{
+    if (gf_ascii_equal(name, "Content-Length") || gf_ascii_equal(name, "Transfer-Encoding") ||
+        gf_ascii_equal(name, "Date"))
+        return true;
+    return value && gf_ascii_equal(name, "Connection") && !gf_ascii_equal(value, "close");
+}
+
+static struct gf_field *find_header(ghttp_request *r, const char *name)
+{
+    struct gf_fields *headers = &r->response.headers;
+    for (size_t i = 0; i < headers->count; i++)
+        if (gf_ascii_equal(headers->items[i].name, name))
+            return &headers->items[i];
+    return NULL;
+}
+
+/* Whether this header fits beside the others. */
+static int check_limits(const ghttp_request *r, const struct gf_field *replaced, size_t name_size, size_t value_size)
+{
+    const struct gf_fields *headers = &r->response.headers;
+    if (name_size > HEADER_BYTES_MAX || value_size > HEADER_BYTES_MAX)
+        return -E2BIG;
+    size_t total = name_size + value_size + HEADER_OVERHEAD;
+    for (size_t i = 0; i < headers->count; i++)
+        if (&headers->items[i] != replaced)
+            total += strlen(headers->items[i].name) + strlen(headers->items[i].value) + HEADER_OVERHEAD;
+    if (total > HEADER_BYTES_MAX)
+        return -E2BIG;
+    return !replaced && headers->count >= HEADERS_MAX ? -ENOSPC : 0;
+}
+
+int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value)
+{
+    if (!name || !is_token(name) || is_reserved(name, value))
+        return -EINVAL;
+    if (!value) {
+        gf_fields_remove(&r->response.headers, name);
+        return 0;
+    }
+    if (!is_field_value(value))
+        return -EINVAL;
+    struct gf_field *replaced = find_header(r, name);
+    int error = check_limits(r, replaced, strlen(name), strlen(value));
+    if (error)
+        return error;
+    const char *value_copy = gf_arena_strdup(r->arena, value);
+    const char *name_copy = gf_arena_strdup(r->arena, name);
+    if (!value_copy || !name_copy)
+        return -ENOMEM;
+    if (!replaced)
+        return gf_fields_add(&r->response.headers, r->arena, name_copy, value_copy);
+    *replaced = (struct gf_field){.name = name_copy, .value = value_copy};
+    return 0;
+}
+
+/* ---- whole responses -------------------------------------------------------------------------- */
+
+static void set_content_type(ghttp_request *r, const char *type)
+{
+    if (ghttp_response_set_header(r, "Content-Type", type) != 0)
+        fail(r, "the headers outgrew their memory");
+}
+
+void ghttp_response_write_json(ghttp_request *r, const struct cJSON *json)
+{
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    if (!text) {
+        fail(r, json ? "the JSON could not be printed" : "the handler wrote JSON that is NULL");
+        return;
+    }
+    ghttp_response_clear(r);
+    set_content_type(r, "application/json");
+    ghttp_response_write(r, text);
+    cJSON_free(text);
+}
+
+void ghttp_response_write_status(ghttp_request *r, int status)
+{
+    const char *text = gf_status_text(status);
+    ghttp_response_set_status(r, status);
+    ghttp_response_clear(r);
+    set_content_type(r, PLAIN_TEXT);
+    if (text)
+        ghttp_response_write(r, text);
+    else
+        ghttp_response_writef(r, "%d", status);
+}
+
+static bool is_redirection(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+void ghttp_response_redirect(ghttp_request *r, const char *url, int status)
+{
+    if (status == 0)
+        status = 302;
+    if (!is_redirection(status)) {
+        fail(r, "the handler redirected with a status that is none for it");
+        return;
+    }
+    if (!url || *url == '\0' || has_control(url)) {
+        fail(r, "the handler redirected to a URL that is empty or has control characters");
+        return;
+    }
+    if (ghttp_response_set_header(r, "Location", url) != 0) {
+        fail(r, "the handler redirected to a URL that is too long");
+        return;
+    }
+    ghttp_response_write_status(r, status);
+}
