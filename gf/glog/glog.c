@@ -4,7 +4,6 @@
  * Owns: the writer and its argument, the level, the count of dropped lines. Any thread may enter; nobody waits
  * for another thread's line, and nobody waits long for a reader of standard error that has stopped reading.
  */
-#define _GNU_SOURCE 1
 #include <gf/glog/glog.h>
 
 #include <errno.h>

@@ -1,0 +1,93 @@
+/*
+ * Takes GF_SERVER_RELOAD: nothing that this process spawns may find it, nor inherit what it names.
+ *
+ * Owns nothing; runs once, before main(). The variable may be anybody's, so nothing in it is believed: a number
+ * with no open descriptor is passed over, and what a named descriptor is, the restart checks when it adopts it.
+ */
+#include <gf/gproc/reload.h>
+
+#include <cjson/cJSON.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Enough for more than 2,000 listeners, half of what one environment string may have. */
+#define TEXT_MAX_BYTES 65536
+
+static void set_close_on_exec(long fd)
+{
+    if (fd <= 2 || fd > INT_MAX)
+        return;
+    int flags = fcntl((int)fd, F_GETFD);
+    if (flags >= 0)
+        fcntl((int)fd, F_SETFD, flags | FD_CLOEXEC);
+}
+
+/* A positive whole number, or 0. */
+static long positive_number(const cJSON *item)
+{
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 1 && item->valuedouble <= INT_MAX))
+        return 0;
+    long number = (long)item->valuedouble;
+    return (double)number == item->valuedouble ? number : 0;
+}
+
+/* ":8100#4,:8200#5": each number between '#' and the next comma or the end. */
+static void protect_listeners(const char *list)
+{
+    for (const char *mark = strchr(list, '#'); mark != NULL; mark = strchr(mark + 1, '#')) {
+        char *end;
+        if (!isdigit((unsigned char)mark[1]))
+            continue;
+        errno = 0;
+        long fd = strtol(mark + 1, &end, 10);
+        if (errno == 0 && (*end == ',' || *end == '\0'))
+            set_close_on_exec(fd);
+    }
+}
+
+static void protect_servers(const cJSON *servers)
+{
+    const cJSON *server;
+    const cJSON *list;
+
+    cJSON_ArrayForEach(server, servers)
+        cJSON_ArrayForEach(list, server)
+            if (cJSON_IsString(list))
+                protect_listeners(list->valuestring);
+}
+
+static pid_t read_text(const char *text, size_t size)
+{
+    cJSON *root = cJSON_ParseWithLengthOpts(text, size + 1, NULL, true);
+    pid_t parent = 0;
+
+    if (cJSON_IsObject(root)) {
+        set_close_on_exec(positive_number(cJSON_GetObjectItemCaseSensitive(root, "control")));
+        set_close_on_exec(positive_number(cJSON_GetObjectItemCaseSensitive(root, "stderr")));
+        protect_servers(cJSON_GetObjectItemCaseSensitive(root, "servers"));
+        parent = (pid_t)positive_number(cJSON_GetObjectItemCaseSensitive(root, "parent"));
+    }
+    cJSON_Delete(root);
+    return parent;
+}
+
+bool gf_reload_take(char **ret_text, pid_t *ret_parent)
+{
+    const char *value = getenv(GF_RELOAD_VARIABLE);
+
+    *ret_text = NULL;
+    *ret_parent = 0;
+    if (value == NULL)
+        return false;
+    size_t size = strnlen(value, TEXT_MAX_BYTES + 1);
+    if (size <= TEXT_MAX_BYTES) {
+        *ret_parent = read_text(value, size);
+        *ret_text = strdup(value);
+    }
+    unsetenv(GF_RELOAD_VARIABLE);
+    return true;
+}

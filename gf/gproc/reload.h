@@ -1,0 +1,19 @@
+/*
+ * GF_SERVER_RELOAD: what a process that restarts says to its successor through the environment.
+ */
+#ifndef GF_GPROC_RELOAD_H
+#define GF_GPROC_RELOAD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define GF_RELOAD_VARIABLE "GF_SERVER_RELOAD"
+
+/*
+ * Takes the variable out of the environment and sets close-on-exec on every open descriptor above 2 which it
+ * names. True: it was there. ret_text (to be freed; NULL: too long, no memory) and ret_parent (0: it does not
+ * name one, or is no JSON object) are written always. Thread: before main() only.
+ */
+bool gf_reload_take(char **ret_text, pid_t *ret_parent);
+
+#endif

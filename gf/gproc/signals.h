@@ -1,0 +1,22 @@
+/*
+ * Signals over a restart: none is lost between the exec of a new generation and its first handler.
+ */
+#ifndef GF_GPROC_SIGNALS_H
+#define GF_GPROC_SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+/*
+ * The signals that a process blocks while it starts its successor: SIGUSR1, SIGTERM, SIGINT, SIGQUIT, SIGHUP. They
+ * would kill a program that has no handlers yet; blocked, they wait over the exec. Thread: any thread.
+ */
+void gf_signals_inherited_block(sigset_t *ret_set);
+
+/*
+ * The other end of it, in the successor: unblocks that set. With record, all of it but SIGHUP is recorded from now on
+ * and given to the first handler that is registered for it. Thread: before main() only.
+ */
+void gf_signals_begin(bool record);
+
+#endif

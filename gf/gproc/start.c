@@ -1,0 +1,154 @@
+/*
+ * Records how this process was started, in a constructor, before the program can change any of it.
+ *
+ * Owns: the one record. Written before main(), read by any thread after.
+ */
+#include <gf/gproc/start.h>
+#include <gf/gproc/binary.h>
+#include <gf/gproc/gproc.h>
+#include <gf/gproc/reload.h>
+#include <gf/gproc/signals.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct gf_start start = {.cwd_fd = -1};
+
+const struct gf_start *gf_start_get(void)
+{
+    return &start;
+}
+
+/* The pointers and the strings in one piece of memory, so that there is one failure and it leaves nothing. */
+static char **copy_strings(char *const *from)
+{
+    size_t count = 0;
+    size_t bytes = 0;
+
+    for (; from[count] != NULL; count++)
+        bytes += strlen(from[count]) + 1;
+    char **copy = malloc((count + 1) * sizeof(*copy) + bytes);
+    if (copy == NULL)
+        return NULL;
+    char *text = (char *)(copy + count + 1);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = text;
+        text = stpcpy(text, from[i]) + 1;
+    }
+    copy[count] = NULL;
+    return copy;
+}
+
+/* Above 2: a process that is started without standard error must not have its folder there. */
+static int open_working_directory(void)
+{
+    int fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fd > 2)
+        return fd;
+    int above = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    close(fd);
+    return above;
+}
+
+static bool is_this_program(const char *path)
+{
+    struct stat one;
+    struct stat other;
+
+    return stat(path, &one) == 0 && stat("/proc/self/exe", &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* As it was called, for an upgrade replaces the file of that name, or the link: /proc/self/exe names the old one. */
+static bool path_as_called(const char *name, char *buffer, size_t size)
+{
+    if (name == NULL || name[0] == '\0')
+        return false;
+    if (strchr(name, '/') != NULL)
+        return gf_binary_check(name) == 0 && gf_binary_make_absolute(name, buffer, size) == 0;
+    /* The caller may have given any name: one found in $PATH counts only if it is what runs here. */
+    return gf_binary_search_path(name, getenv("PATH"), buffer, size) == 0 && is_this_program(buffer);
+}
+
+static char *find_executable(const char *name)
+{
+    char path[PATH_MAX];
+
+    if (path_as_called(name, path, sizeof(path)))
+        return strdup(path);
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    if (length <= 0)
+        return NULL;
+    path[length] = '\0';
+    return strdup(path);
+}
+
+static void record_ignored_signals(void)
+{
+    struct sigaction action;
+
+    sigemptyset(&start.ignored);
+    for (int signo = 1; signo <= SIGRTMAX; signo++)
+        if (sigaction(signo, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            sigaddset(&start.ignored, signo);
+}
+
+/* glibc gives constructors the arguments of main(). */
+__attribute__((constructor)) static void record_start(int argc, char **argv, char **envp)
+{
+    (void)envp; /* environ is read after the variable was taken out */
+    clock_gettime(CLOCK_REALTIME, &start.wall);
+    clock_gettime(CLOCK_MONOTONIC, &start.monotonic);
+    record_ignored_signals();
+    bool reloaded = gf_reload_take(&start.reload, &start.parent);
+    if (reloaded)
+        gf_signals_begin(start.parent > 0);
+
+    char *const none[] = {NULL};
+    start.argc = argv != NULL ? argc : 0;
+    start.argv = copy_strings(argv != NULL ? argv : none);
+    start.envp = copy_strings(environ != NULL ? environ : none);
+    start.cwd_fd = open_working_directory();
+    if (getrlimit(RLIMIT_NOFILE, &start.nofile) < 0)
+        start.nofile = (struct rlimit){.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    start.exe_path = find_executable(argv != NULL ? argv[0] : NULL);
+}
+
+pid_t gproc_pid(void)
+{
+    return getpid();
+}
+
+pid_t gproc_ppid(void)
+{
+    return start.parent > 0 ? start.parent : getpid();
+}
+
+bool gproc_is_child(void)
+{
+    return start.parent > 0;
+}
+
+static int64_t milliseconds(const struct timespec *time)
+{
+    return (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
+}
+
+int64_t gproc_start_time(void)
+{
+    return milliseconds(&start.wall);
+}
+
+int64_t gproc_uptime(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return milliseconds(&now) - milliseconds(&start.monotonic);
+}
