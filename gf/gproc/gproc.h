@@ -20,7 +20,8 @@ GF_BEGIN_DECLS
 /** The id of this process. Thread: any thread. */
 GF_API pid_t gproc_pid(void);
 
-/** The id of the process that started this one by a restart; where there was none, this process' own id. Thread: any thread. */
+/** The id of the process that started this one by a restart; where there was none, this process' own id. Thread: any
+ * thread. */
 GF_API pid_t gproc_ppid(void);
 
 /** Whether a restart of the library started this process. Thread: any thread. */
@@ -109,7 +110,8 @@ GF_API int gproc_process_start(gproc_process *p);
  */
 GF_API int gproc_process_wait(gproc_process *p, int timeout_ms, int *ret_status);
 
-/** Sends a signal to exactly this process, whoever may have its number by now. 0; -ESRCH: not started, or ended; -EINVAL, -EPERM. */
+/** Sends a signal to exactly this process, whoever may have its number by now. 0; -ESRCH: not started, or ended;
+ * -EINVAL, -EPERM. */
 GF_API int gproc_process_signal(gproc_process *p, int signo);
 
 /** Ends the process with SIGKILL; gproc_process_wait() is still to be called. Results as gproc_process_signal(). */
@@ -173,7 +175,8 @@ GF_API int gproc_manager_wait_all(gproc_manager *m, int timeout_ms);
  */
 GF_API int gproc_shell_exec(const char *command, char **ret_output, size_t max_output, int timeout_ms, int *ret_status);
 
-/** Runs a command by /bin/sh -c with this process' standard input, output and error, and waits for its end. ret_status as above. */
+/** Runs a command by /bin/sh -c with this process' standard input, output and error, and waits for its end. ret_status
+ * as above. */
 GF_API int gproc_shell_run(const char *command, int *ret_status);
 
 /* ---- messages between processes ---------------------------------------------------------------------- */

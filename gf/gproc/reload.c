@@ -54,10 +54,8 @@ static void protect_servers(const cJSON *servers)
     const cJSON *server;
     const cJSON *list;
 
-    cJSON_ArrayForEach(server, servers)
-        cJSON_ArrayForEach(list, server)
-            if (cJSON_IsString(list))
-                protect_listeners(list->valuestring);
+    cJSON_ArrayForEach(server, servers) cJSON_ArrayForEach(list, server) if (cJSON_IsString(list))
+        protect_listeners(list->valuestring);
 }
 
 static pid_t read_text(const char *text, size_t size)

@@ -4,6 +4,7 @@
  * Owns: the one record. Written before main(), read by any thread after.
  */
 #include <gf/gproc/start.h>
+#include <gf/gproc/arguments.h>
 #include <gf/gproc/binary.h>
 #include <gf/gproc/gproc.h>
 #include <gf/gproc/reload.h>
@@ -22,26 +23,6 @@ static struct gf_start start = {.cwd_fd = -1};
 const struct gf_start *gf_start_get(void)
 {
     return &start;
-}
-
-/* The pointers and the strings in one piece of memory, so that there is one failure and it leaves nothing. */
-static char **copy_strings(char *const *from)
-{
-    size_t count = 0;
-    size_t bytes = 0;
-
-    for (; from[count] != NULL; count++)
-        bytes += strlen(from[count]) + 1;
-    char **copy = malloc((count + 1) * sizeof(*copy) + bytes);
-    if (copy == NULL)
-        return NULL;
-    char *text = (char *)(copy + count + 1);
-    for (size_t i = 0; i < count; i++) {
-        copy[i] = text;
-        text = stpcpy(text, from[i]) + 1;
-    }
-    copy[count] = NULL;
-    return copy;
 }
 
 /* Above 2: a process that is started without standard error must not have its folder there. */
@@ -112,8 +93,8 @@ __attribute__((constructor)) static void record_start(int argc, char **argv, cha
 
     char *const none[] = {NULL};
     start.argc = argv != NULL ? argc : 0;
-    start.argv = copy_strings(argv != NULL ? argv : none);
-    start.envp = copy_strings(environ != NULL ? environ : none);
+    start.argv = gf_arguments_copy(argv != NULL ? argv : none);
+    start.envp = gf_arguments_copy(environ != NULL ? environ : none);
     start.cwd_fd = open_working_directory();
     if (getrlimit(RLIMIT_NOFILE, &start.nofile) < 0)
         start.nofile = (struct rlimit){.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};

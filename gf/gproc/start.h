@@ -12,16 +12,16 @@
 
 struct gf_start {
     int argc;
-    char **argv;              /* a copy that ends with NULL; NULL: no memory */
-    char **envp;              /* likewise, without GF_SERVER_RELOAD */
-    int cwd_fd;               /* O_PATH and close-on-exec, above 2; -1: it could not be opened */
-    struct rlimit nofile;     /* RLIMIT_NOFILE */
-    char *exe_path;           /* absolute, symbolic links not resolved; NULL: not known */
-    sigset_t ignored;         /* the signals that were ignored */
-    struct timespec wall;     /* CLOCK_REALTIME */
+    char **argv;               /* a copy that ends with NULL; NULL: no memory */
+    char **envp;               /* likewise, without GF_SERVER_RELOAD */
+    int cwd_fd;                /* O_PATH and close-on-exec, above 2; -1: it could not be opened */
+    struct rlimit nofile;      /* RLIMIT_NOFILE */
+    char *exe_path;            /* absolute, symbolic links not resolved; NULL: not known */
+    sigset_t ignored;          /* the signals that were ignored */
+    struct timespec wall;      /* CLOCK_REALTIME */
     struct timespec monotonic; /* CLOCK_MONOTONIC */
-    char *reload;             /* the text of GF_SERVER_RELOAD, unchecked; NULL: it was not set, or too long */
-    pid_t parent;             /* the process that reload names as the one which restarted; 0: none */
+    char *reload;              /* the text of GF_SERVER_RELOAD, unchecked; NULL: it was not set, or too long */
+    pid_t parent;              /* the process that reload names as the one which restarted; 0: none */
 };
 
 /* Never NULL. Thread: any thread. */
@@ -31,7 +31,6 @@ const struct gf_start *gf_start_get(void);
  * Every room of the package names the record, for a static link takes only the files that are named, and
  * without the constructor in start.c a new generation would pass its listeners on to whatever it spawns.
  */
-#define GF_START_NEEDED \
-    static const struct gf_start *(*const gf_start_needed)(void) __attribute__((used)) = gf_start_get
+#define GF_START_NEEDED static const struct gf_start *(*const gf_start_needed)(void)__attribute__((used)) = gf_start_get
 
 #endif
