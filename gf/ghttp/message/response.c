@@ -75,7 +75,7 @@ void ghttp_response_writeln(ghttp_request *r, const char *text)
 }
 
 __attribute__((format(printf, 2, 0))) static void write_formatted(ghttp_request *r, const char *format,
-                                                                   va_list arguments)
+                                                                  va_list arguments)
 {
     if (!r->response.failed)
         check_body(r, gf_buffer_vprintf(&r->response.body, format, arguments));

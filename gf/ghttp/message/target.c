@@ -68,8 +68,8 @@ static size_t host_size(const char *authority, size_t size)
     if (size > 0 && authority[0] == '[') {
         do
             length++;
-        while (length < size && (authority[length] == ':' || authority[length] == '.' ||
-                                 hex_value(authority[length]) >= 0));
+        while (length < size &&
+               (authority[length] == ':' || authority[length] == '.' || hex_value(authority[length]) >= 0));
         return length < size && length > 1 && authority[length] == ']' ? length + 1 : 0;
     }
     while (length < size && authority[length] && is_host_byte(authority[length]))

@@ -12,25 +12,14 @@
 
 #include <gf/ghttp/ghttp.h>
 
+#include "method.h"
 #include "pace.h"
 
 struct gf_router;
 
-/* The methods that routes can be bound to: GF_METHOD_… is a bit each. */
-#define GF_METHODS(X)                                                                                                  \
-    X(GET)                                                                                                             \
-    X(HEAD)                                                                                                            \
-    X(POST)                                                                                                            \
-    X(PUT)                                                                                                             \
-    X(PATCH)                                                                                                           \
-    X(DELETE)                                                                                                          \
-    X(OPTIONS)                                                                                                         \
-    X(CONNECT)                                                                                                         \
-    X(TRACE)
-
 /* One binding. */
 struct gf_route {
-    unsigned methods;    /* bits: 1 << index in GF_METHODS; all of them for ALL */
+    unsigned methods;    /* bits of method.h; GF_METHOD_ALL for ALL */
     const char *pattern; /* as bound */
     const char *method;  /* "ALL", "GET", … */
     const char *path;    /* without method and domain */
@@ -40,12 +29,18 @@ struct gf_route {
     struct gf_pace *pace; /* writable though the route is frozen */
 };
 
+/* A lookup looks at no more nodes and templates than this, as a table would make it do that was built to have most of
+ * its fuzzy routes overlap. Ordinary tables need a few for each segment. */
+#define GF_ROUTER_VISITS_MAX 10000
+
 struct gf_router *gf_router_new(void);
 void gf_router_free(struct gf_router *router);
 
 /*
- * Adds a binding. 0, or a negative errno with a sentence in error (-EINVAL bad pattern, -EEXIST bound
- * already, -ENOMEM); then nothing was added.
+ * Adds a binding, one for each domain that the pattern names. Two of the same domain and method that would match the
+ * same paths (the names of their parameters do not matter) exclude each other.
+ * 0, or a negative errno with a sentence in error: -EINVAL for a bad pattern, -EEXIST for one that is bound already,
+ * -ENOMEM, also when the table is full; then nothing was added.
  */
 int gf_router_bind(struct gf_router *router, const char *pattern, ghttp_handler *handler, void *arg, char *error,
                    size_t error_size);
@@ -58,7 +53,12 @@ const struct gf_route *gf_router_route(const struct gf_router *router, size_t n)
 /*
  * Finds the route for r->method, r->host and r->raw_path, sets r->route and r->router_fields (percent-decoded
  * values in the arena). Without one: r->route is NULL and r->allowed_methods has the methods that this
- * path is bound for, 0 if none. HEAD is served by a GET route. 0, -EINVAL for an undecodable value, -ENOMEM.
+ * path is bound for (HEAD with GET, OPTIONS with any), 0 if none. HEAD is served by a GET route.
+ *
+ * The order of precedence: the request's own domain before routes without one; at each segment of the path, from left
+ * to right, text before {field} (the one with more text first) before :name before *name; the method before ALL. A
+ * route that does not have the method is passed over for a less specific one that has it.
+ * 0; -EINVAL for an undecodable value, -ENOMEM, -ELOOP past GF_ROUTER_VISITS_MAX.
  */
 int gf_router_find(const struct gf_router *router, struct ghttp_request *r);
 
