@@ -27,13 +27,14 @@ struct answer {
     size_t head_capacity, body_capacity;
 };
 
-/* Before each response; keeps the memory of the one before. no_body: the request was HEAD. All zeros is a first state. */
+/* Before each response; keeps the memory of the one before. no_body: the request was HEAD. All zeros is a first state.
+ */
 void answer_begin(struct answer *a, bool no_body);
 void answer_finish(struct answer *a);
 
 /*
- * Takes bytes; returns how many, less than size when the response is complete before their end. -EPROTO: this is no HTTP;
- * -EMSGSIZE: more than 64 KiB of head or 256 MiB of body; -ENOMEM.
+ * Takes bytes; returns how many, less than size when the response is complete before their end. -EPROTO: this is no
+ * HTTP; -EMSGSIZE: more than 64 KiB of head or 256 MiB of body; -ENOMEM.
  */
 ssize_t answer_feed(struct answer *a, const char *data, size_t size);
 /* The connection has ended: 0 if that completes the response, -ENODATA if something is missing. */

@@ -80,7 +80,8 @@ static int fill_in(gnutls_x509_crt_t certificate, gnutls_x509_privkey_t key, con
     if (result >= 0)
         result = gnutls_x509_crt_set_expiration_time(certificate, now + 86400);
     if (result >= 0)
-        result = gnutls_x509_crt_set_basic_constraints(certificate, 1, -1); /* so that a client can trust it as its CA */
+        result =
+            gnutls_x509_crt_set_basic_constraints(certificate, 1, -1); /* so that a client can trust it as its CA */
     if (result >= 0)
         result = name_it(certificate, common_name);
     if (result >= 0)

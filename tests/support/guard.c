@@ -1,9 +1,9 @@
 /*
  * The guard: a small process that outlives a test just long enough to end what the test has started.
  *
- * It is forked once, holds the reading end of a pipe, and learns groups through it (a negative number: forget this one).
- * The pipe's end is the end of the test: a crash, a time-out's SIGKILL and an ordinary exit are all the same to it.
- * After the fork only async-signal-safe functions are called, since the test may have threads.
+ * It is forked once, holds the reading end of a pipe, and learns groups through it (a negative number: forget this
+ * one). The pipe's end is the end of the test: a crash, a time-out's SIGKILL and an ordinary exit are all the same to
+ * it. After the fork only async-signal-safe functions are called, since the test may have threads.
  */
 #include "tests/support/guard.h"
 

@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 enum {
-    OUTPUT_MAX = 8 << 20,  /* more than any test writes; the rest is read and dropped */
+    OUTPUT_MAX = 8 << 20, /* more than any test writes; the rest is read and dropped */
     SHOWN_AT_FAILURE = 8192,
     STOP_PATIENCE_MS = 10000,
 };
@@ -35,8 +35,8 @@ enum {
 struct process {
     pid_t pid;
     int pidfd;
-    int output;   /* the reading end */
-    int give_up;  /* eventfd: the reader is to stop before the end of the output */
+    int output;  /* the reading end */
+    int give_up; /* eventfd: the reader is to stop before the end of the output */
     char *folder;
     bool own_folder;
     bool stopped; /* the group is gone, its number may mean somebody else */

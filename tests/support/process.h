@@ -35,8 +35,8 @@ const char *process_folder(const struct process *p);
 
 /*
  * Waits until the output has this number of complete lines (since the mark) that contain the text, whichever generation
- * wrote them. 0; -ETIMEDOUT; -EPIPE when all generations have ended without it. In the last two cases the end of the output
- * is shown on standard error.
+ * wrote them. 0; -ETIMEDOUT; -EPIPE when all generations have ended without it. In the last two cases the end of the
+ * output is shown on standard error.
  */
 int process_wait_lines(struct process *p, const char *text, int count, int timeout_ms);
 int process_wait_line(struct process *p, const char *text, int timeout_ms);

@@ -13,8 +13,8 @@
 struct transport_target {
     const char *host; /* a numeric address; NULL: 127.0.0.1 */
     int port;
-    const char *unix_path;   /* instead of host and port */
-    const char *source;      /* the numeric address to connect from; NULL: any */
+    const char *unix_path; /* instead of host and port */
+    const char *source;    /* the numeric address to connect from; NULL: any */
     bool tls;
     const char *ca_path;     /* PEM; the server's certificate must be signed by it. NULL: any certificate will do */
     const char *server_name; /* SNI, and what the certificate is checked for; NULL: localhost */
@@ -30,14 +30,15 @@ struct transport *transport_new(const struct transport_target *target);
 void transport_free(struct transport *t);
 
 /*
- * These return -EAGAIN when they would block: wait for transport_events() on transport_fd(), and call them again with the
- * same arguments. Other negative results: -errno; -EPROTO for what only TLS can say (transport_error()).
+ * These return -EAGAIN when they would block: wait for transport_events() on transport_fd(), and call them again with
+ * the same arguments. Other negative results: -errno; -EPROTO for what only TLS can say (transport_error()).
  */
-int transport_connect(struct transport *t); /* 0: connected, the handshake done */
+int transport_connect(struct transport *t);                           /* 0: connected, the handshake done */
 ssize_t transport_read(struct transport *t, void *data, size_t size); /* 0: the end */
 ssize_t transport_write(struct transport *t, const void *data, size_t size);
 
-/* Before a request on a connection in use: 0, nothing has come; -EPIPE, the server has closed it; -EPROTO, bytes nobody asked for. */
+/* Before a request on a connection in use: 0, nothing has come; -EPIPE, the server has closed it; -EPROTO, bytes nobody
+ * asked for. */
 int transport_check_idle(struct transport *t);
 
 int transport_fd(const struct transport *t);
@@ -48,7 +49,8 @@ void transport_end_writing(struct transport *t);
 /* Has the coming transport_free() send a reset instead of an orderly end. */
 void transport_reset(struct transport *t);
 
-/* TLS: was the session resumed; what is needed to resume it (allocated; after something has been read); the server's certificate. */
+/* TLS: was the session resumed; what is needed to resume it (allocated; after something has been read); the server's
+ * certificate. */
 bool transport_resumed(const struct transport *t);
 int transport_session(struct transport *t, void **data, size_t *size);
 int transport_common_name(struct transport *t, char *name, size_t size);
