@@ -103,8 +103,10 @@ Test(glog, control_characters_are_escaped_and_utf8_is_kept)
 {
     glog_info("%s", "a\nb\r\x1b[1m\t\x7f 哈喽 é \xff \xc2\x9b \xed\xa0\x80 \xe5\x93");
     read_all();
-    cr_expect(not(zero(ptr, strstr(text, ": a\\x0Ab\\x0D\\x1B[1m\\x09\\x7F 哈喽 é \\xFF \\xC2\\x9B \\xED\\xA0\\x80 \\xE5\\x93\n"))),
-              "%s", text);
+    cr_expect(
+        not(zero(ptr, strstr(text,
+                             ": a\\x0Ab\\x0D\\x1B[1m\\x09\\x7F 哈喽 é \\xFF \\xC2\\x9B \\xED\\xA0\\x80 \\xE5\\x93\n"))),
+        "%s", text);
 }
 
 Test(glog, a_long_line_is_cut_at_a_character)

@@ -110,7 +110,9 @@ Test(gproc_start, the_folder_is_not_opened_as_standard_output)
     expect_value("cwd_fd_high", "1");
 }
 
-#define RELOAD "{\"version\":1,\"parent\":11511,\"control\":5,\"stderr\":6,\"servers\":{\"s1\":{\"http\":\":8100#7,:8200#8\",\"https\":\":1#9\"}}}"
+#define RELOAD                                                                                                         \
+    "{\"version\":1,\"parent\":11511,\"control\":5,\"stderr\":6,\"servers\":{\"s1\":{\"http\":\":8100#7,:8200#8\","    \
+    "\"https\":\":1#9\"}}}"
 
 Test(gproc_start, takes_the_variable_and_protects_its_descriptors)
 {
@@ -143,9 +145,23 @@ static void expect_no_parent(const char *text)
 Test(gproc_start, believes_no_garbage)
 {
     static const char *const garbage[] = {
-        "", "x", "1", "null", "[]", "{}", "\"\"", "{\"parent\":0}", "{\"parent\":-7}", "{\"parent\":1.5}",
-        "{\"parent\":1e300}", "{\"parent\":\"12\"}", "{\"parent\":99999999999}", "{\"parent\":12} trailing", "{\"parent\":12",
-        "{\"parent\":null,\"servers\":7}", "{\"servers\":{\"a\":[1,{\"b\":\"#3\"}],\"b\":\"#\"}}",
+        "",
+        "x",
+        "1",
+        "null",
+        "[]",
+        "{}",
+        "\"\"",
+        "{\"parent\":0}",
+        "{\"parent\":-7}",
+        "{\"parent\":1.5}",
+        "{\"parent\":1e300}",
+        "{\"parent\":\"12\"}",
+        "{\"parent\":99999999999}",
+        "{\"parent\":12} trailing",
+        "{\"parent\":12",
+        "{\"parent\":null,\"servers\":7}",
+        "{\"servers\":{\"a\":[1,{\"b\":\"#3\"}],\"b\":\"#\"}}",
         "{\"control\":-1,\"stderr\":2147483648,\"servers\":{\"s\":{\"http\":\"###99999999999999999999,#-4,# 5,#4x\"}}}",
     };
 
@@ -199,7 +215,8 @@ Test(gproc_start, search_binary_finds_only_executables)
 {
     char path[PATH_MAX], expected[PATH_MAX + 64];
 
-    run("cd \"$D\"; echo > plain; echo > tool; chmod 755 tool; mkdir dir; mkdir bin; echo > bin/gf-only-here; chmod 755 bin/*");
+    run("cd \"$D\"; echo > plain; echo > tool; chmod 755 tool; mkdir dir; mkdir bin; echo > bin/gf-only-here; chmod "
+        "755 bin/*");
     cr_assert(eq(int, chdir(folder), 0));
     setenv("PATH", "/nowhere::/usr/bin:bin:/bin", 1);
 
