@@ -19,16 +19,14 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte of the two digits after a '%'; -1 where they are none, or where they are a NUL. */
+/* The byte of the two digits after a '%'; -1 where they are none. */
 static int encoded_byte(const char *digits, size_t left)
 {
     if (left < 2)
         return -1;
     int high = hex_value(digits[0]);
     int low = hex_value(digits[1]);
-    if (high < 0 || low < 0 || (high == 0 && low == 0))
-        return -1;
-    return high * 16 + low;
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
 char *gf_percent_decode(struct gf_arena *arena, const char *text, size_t size, bool plus)
@@ -47,7 +45,7 @@ char *gf_percent_decode(struct gf_arena *arena, const char *text, size_t size, b
         } else if (byte == '+' && plus) {
             byte = ' ';
         }
-        if (byte <= 0) {
+        if (byte <= 0) { /* a NUL, plain or encoded, would end the text early */
             errno = EINVAL;
             return NULL;
         }

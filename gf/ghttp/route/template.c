@@ -131,8 +131,6 @@ bool gf_template_match(const struct gf_template *template, const char *text, siz
             values[i] = (struct gf_slice){text + at + literal->size, end - at - literal->size};
         end = at;
     }
-    if (end <= first->size)
-        return false;
     if (values)
         values[0] = (struct gf_slice){text + first->size, end - first->size};
     return true;
