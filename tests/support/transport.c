@@ -152,12 +152,19 @@ static int tls_result(struct transport *t, ssize_t result)
     return -EPROTO;
 }
 
+/* GnuTLS also says "again" when it has taken in something else, a session ticket: then there may be more to be read. */
+static bool again_too_early(struct transport *t)
+{
+    char byte;
+    return recv(t->fd, &byte, 1, MSG_PEEK) >= 0;
+}
+
 static ssize_t tls_read(struct transport *t, void *data, size_t size)
 {
     ssize_t n;
     do
         n = gnutls_record_recv(t->tls, data, size);
-    while (n < 0 && !gnutls_error_is_fatal((int)n) && n != GNUTLS_E_AGAIN); /* tickets and the like */
+    while (n < 0 && !gnutls_error_is_fatal((int)n) && (n != GNUTLS_E_AGAIN || again_too_early(t)));
     if (n == GNUTLS_E_PREMATURE_TERMINATION)
         return 0; /* an end without close_notify; whether the answer was whole is told by its length */
     return n < 0 ? tls_result(t, n) : n;
