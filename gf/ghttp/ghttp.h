@@ -114,13 +114,12 @@ GF_API int ghttp_server_listened_ports(ghttp_server *s, int *ports, size_t n);
  * system choose one.
  * @return 0 or -EINVAL. Thread: before start.
  */
-#define ghttp_server_set_port(server, ...)                                                                            \
+#define ghttp_server_set_port(server, ...)                                                                             \
     ghttp_server_set_ports((server), (const int[]){__VA_ARGS__}, sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
 
 /** The same for HTTPS. Thread: before start. */
-#define ghttp_server_set_https_port(server, ...)                                                                      \
-    ghttp_server_set_https_ports((server), (const int[]){__VA_ARGS__},                                                \
-                                 sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
+#define ghttp_server_set_https_port(server, ...)                                                                       \
+    ghttp_server_set_https_ports((server), (const int[]){__VA_ARGS__}, sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
 
 /** What ghttp_server_set_port() calls: n ports for HTTP, each 0..65535. Thread: before start. */
 GF_API int ghttp_server_set_ports(ghttp_server *s, const int *ports, size_t n);
@@ -258,7 +257,8 @@ GF_API void ghttp_response_writef(ghttp_request *r, const char *format, ...) GF_
 GF_API void ghttp_response_writefln(ghttp_request *r, const char *format, ...) GF_PRINTF(2, 3);
 /** Appends bytes. */
 GF_API void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_t size);
-/** Replaces the body by this JSON, and the Content-Type by application/json. The caller keeps the value; NULL: a 500. */
+/** Replaces the body by this JSON, and the Content-Type by application/json. The caller keeps the value; NULL: a 500.
+ */
 GF_API void ghttp_response_write_json(ghttp_request *r, const struct cJSON *json);
 /** Replaces the body by the status and its text: "Not Found". */
 GF_API void ghttp_response_write_status(ghttp_request *r, int status);

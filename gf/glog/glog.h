@@ -22,13 +22,15 @@ enum glog_level { GLOG_DEBUG, GLOG_INFO, GLOG_WARNING, GLOG_ERROR };
  */
 typedef void glog_writer(enum glog_level level, const char *line, void *arg);
 
-/** Has every line given to fn; NULL: standard error again. Thread: any thread; set it before the first server starts. */
+/** Has every line given to fn; NULL: standard error again. Thread: any thread; set it before the first server starts.
+ */
 GF_API void glog_set_writer(glog_writer *fn, void *arg);
 
 /** Lines below this level are dropped; GLOG_INFO unless set. Thread: any thread. */
 GF_API void glog_set_level(enum glog_level level);
 
-/** Logs a line; at most 4,096 bytes of it, the cut marked by "...". INFO lines carry no level, as in the manual. Thread: any thread. */
+/** Logs a line; at most 4,096 bytes of it, the cut marked by "...". INFO lines carry no level, as in the manual.
+ * Thread: any thread. */
 GF_API void glog_write(enum glog_level level, const char *format, ...) GF_PRINTF(2, 3);
 
 #define glog_debug(...) glog_write(GLOG_DEBUG, __VA_ARGS__)
