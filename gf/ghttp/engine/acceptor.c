@@ -1,0 +1,102 @@
+#include "acceptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gf/glog/glog.h>
+
+#include "address_counts.h"
+#include "lane.h"
+#include "linger.h"
+#include "listener.h"
+#include "refusal.h"
+#include "service.h"
+#include "worker.h"
+
+/* Clients taken in at a time. More would make those wait that are in already; and with several workers
+ * each would take all that have come while the others sleep. */
+#define ACCEPT_BATCH 16
+
+int gf_acceptor_begin(struct gf_acceptor *acceptor)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = acceptor};
+
+    if (acceptor->accepting)
+        return 0;
+    if (epoll_ctl(acceptor->worker->epoll_fd, EPOLL_CTL_ADD, acceptor->listener->fd, &event) < 0)
+        return -errno;
+    acceptor->accepting = true;
+    return 0;
+}
+
+/* Closing the descriptor would not do: while another process has the socket, epoll would report it for ever. */
+void gf_acceptor_cease(struct gf_acceptor *acceptor)
+{
+    if (acceptor->accepting)
+        epoll_ctl(acceptor->worker->epoll_fd, EPOLL_CTL_DEL, acceptor->listener->fd, NULL);
+    acceptor->accepting = false;
+}
+
+static void refuse(struct gf_acceptor *acceptor, int fd, const char *reason)
+{
+    struct gf_service *service = acceptor->lane->service;
+    size_t size;
+    const char *text = gf_refusal_text(503, &size);
+
+    atomic_fetch_add(&service->counters.refused, 1);
+    if (!atomic_exchange(&service->logged_refusal, true))
+        glog_warning("server \"%s\": refuses connections: %s", service->name, reason);
+    if (!acceptor->lane->tls)
+        send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    gf_linger_add(acceptor->worker, fd);
+    close(fd);
+}
+
+/* No descriptor is left. The one kept for this lets a client be told so, instead of waiting in the backlog. */
+static void refuse_for_want_of_descriptors(struct gf_acceptor *acceptor)
+{
+    struct gf_worker *worker = acceptor->worker;
+    int fd;
+
+    if (worker->reserve_fd < 0)
+        return;
+    close(worker->reserve_fd);
+    fd = accept4(acceptor->listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        refuse(acceptor, fd, "no file descriptors are left; raise the limit (ulimit -n, LimitNOFILE=)");
+    worker->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void take_in(struct gf_acceptor *acceptor, int fd, const struct sockaddr_storage *peer, socklen_t size)
+{
+    struct gf_service *service = acceptor->lane->service;
+    uint64_t key = 0;
+
+    if (atomic_load_explicit(&service->counters.connections, memory_order_relaxed) >= service->limits.connections)
+        refuse(acceptor, fd, "maxConnections are open");
+    else if (service->address_counts && !gf_address_counts_enter(service->address_counts, peer, &key))
+        refuse(acceptor, fd, "maxConnectionsPerAddress are open from one address");
+    else
+        gf_lane_add(acceptor->lane, fd, peer, size, key);
+}
+
+void gf_acceptor_ready(struct gf_acceptor *acceptor)
+{
+    for (int i = 0; i < ACCEPT_BATCH && acceptor->accepting; i++) {
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+        socklen_t size = sizeof(peer);
+        int fd = accept4(acceptor->listener->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            take_in(acceptor, fd, &peer, size);
+        } else if (errno == EMFILE || errno == ENFILE) {
+            refuse_for_want_of_descriptors(acceptor);
+            return;
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return;
+        }
+    }
+}

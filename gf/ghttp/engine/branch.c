@@ -1,0 +1,97 @@
+#include "branch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lane.h"
+#include "listener.h"
+#include "service.h"
+#include "worker.h"
+
+struct gf_branch *gf_branch_new(struct gf_worker *worker, struct gf_service *service)
+{
+    struct gf_branch *branch = calloc(1, sizeof(*branch) + service->listener_count * sizeof(*branch->acceptors));
+
+    if (!branch)
+        return NULL;
+    branch->worker = worker;
+    branch->service = service;
+    branch->acceptor_count = service->listener_count;
+    for (size_t i = 0; i < branch->acceptor_count; i++) {
+        branch->acceptors[i].watch.kind = GF_WATCH_LISTENER;
+        branch->acceptors[i].worker = worker;
+        branch->acceptors[i].listener = &service->listeners[i];
+    }
+    return branch;
+}
+
+void gf_branch_free(struct gf_branch *branch)
+{
+    free(branch);
+}
+
+int gf_branch_open(struct gf_branch *branch, char *error, size_t error_size)
+{
+    for (size_t i = 0; i < branch->acceptor_count; i++) {
+        bool tls = branch->acceptors[i].listener->tls;
+        struct gf_lane **lane = tls ? &branch->https : &branch->http;
+        int result = *lane ? 0 : gf_lane_new(branch->worker, branch->service, tls, lane, error, error_size);
+
+        if (result < 0)
+            return result;
+        branch->acceptors[i].lane = *lane;
+    }
+    return 0;
+}
+
+int gf_branch_accept(struct gf_branch *branch)
+{
+    for (size_t i = 0; i < branch->acceptor_count; i++) {
+        int result = gf_acceptor_begin(&branch->acceptors[i]);
+
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+void gf_branch_cease(struct gf_branch *branch)
+{
+    for (size_t i = 0; i < branch->acceptor_count; i++)
+        gf_acceptor_cease(&branch->acceptors[i]);
+}
+
+static void drain_lane(struct gf_lane *lane, bool on, int grace_ms)
+{
+    if (!lane)
+        return;
+    lane->drain_since_ms = on ? lane->worker->now_ms : 0;
+    lane->drain_grace_ms = grace_ms;
+}
+
+void gf_branch_drain(struct gf_branch *branch, bool on, int grace_ms)
+{
+    drain_lane(branch->http, on, grace_ms);
+    drain_lane(branch->https, on, grace_ms);
+}
+
+static bool close_lane(struct gf_lane **lane)
+{
+    if (!*lane)
+        return true;
+    if ((*lane)->suspended)
+        return false;
+    gf_lane_free(*lane);
+    *lane = NULL;
+    return true;
+}
+
+bool gf_branch_close(struct gf_branch *branch)
+{
+    bool http_closed, https_closed;
+
+    gf_branch_cease(branch);
+    http_closed = close_lane(&branch->http);
+    https_closed = close_lane(&branch->https);
+    return http_closed && https_closed;
+}

@@ -1,0 +1,257 @@
+#include "connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <linux/tcp.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "address_counts.h"
+#include "exchange.h"
+#include "lane.h"
+#include "linger.h"
+#include "refusal.h"
+#include "service.h"
+#include "worker.h"
+
+/* How long a half-closed connection is read for a request that crossed its close: longer than any sensible round
+ * trip, and an end for clients that do not care. */
+#define GOODBYE_MS 1000
+
+struct gf_connection *gf_connection_new(struct gf_lane *lane, struct MHD_Connection *mhd)
+{
+    struct gf_connection *c = calloc(1, sizeof(*c));
+    const union MHD_ConnectionInfo *info;
+
+    if (!c)
+        return NULL;
+    c->lane = lane;
+    c->mhd = mhd;
+    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    c->fd = info ? info->connect_fd : -1;
+    c->countable = !lane->tls;
+    c->address_key = lane->accepting_key;
+    lane->accepting = false; /* counted: gf_connection_free() takes it off again */
+    c->wait = GF_WAIT_READ;
+    c->since_ms = lane->worker->now_ms;
+    TAILQ_INSERT_TAIL(&lane->waits[c->wait], c, in_wait);
+    lane->connections++;
+    atomic_fetch_add_explicit(&lane->service->counters.connections, 1, memory_order_relaxed);
+    return c;
+}
+
+void gf_connection_wait(struct gf_connection *c, enum gf_wait wait)
+{
+    TAILQ_REMOVE(&c->lane->waits[c->wait], c, in_wait);
+    c->wait = wait;
+    c->since_ms = c->lane->worker->now_ms;
+    TAILQ_INSERT_TAIL(&c->lane->waits[wait], c, in_wait);
+}
+
+static bool tcp_facts(const struct gf_connection *c, struct tcp_info *ret_info)
+{
+    socklen_t size = sizeof(*ret_info);
+
+    memset(ret_info, 0, sizeof(*ret_info));
+    return !getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, ret_info, &size) &&
+           size >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(ret_info->tcpi_bytes_received);
+}
+
+/*
+ * libmicrohttpd 0.9.75 closes a connection without a word when its first line has no blank in it. As nothing
+ * was sent on it yet, the 400 can still be given here.
+ */
+static bool is_unanswered_garbage(const struct gf_connection *c)
+{
+    struct tcp_info facts;
+
+    return !c->lane->tls && !c->answered && !c->exchange && !c->ended_here && tcp_facts(c, &facts) &&
+           facts.tcpi_bytes_received && !facts.tcpi_bytes_acked && !facts.tcpi_notsent_bytes && !facts.tcpi_unacked;
+}
+
+/* Unread bytes would turn the close into a reset, and the client might lose the answer with them. */
+static void close_gently(struct gf_connection *c)
+{
+    char byte;
+    ssize_t waiting = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (!waiting || (waiting < 0 && errno != EAGAIN))
+        return; /* the client has closed first */
+    if (is_unanswered_garbage(c)) {
+        gf_connection_refuse(c, 400);
+        c->lingers = true;
+    }
+    if (waiting > 0 || c->lingers)
+        gf_linger_add(c->lane->worker, c->fd);
+}
+
+void gf_connection_free(struct gf_connection *c)
+{
+    struct gf_lane *lane = c->lane;
+
+    if (c->wait != GF_WAIT_GOODBYE && !c->ended_here)
+        close_gently(c);
+    if (c->exchange)
+        gf_exchange_end(c->exchange, false);
+    TAILQ_REMOVE(&lane->waits[c->wait], c, in_wait);
+    lane->connections--;
+    gf_service_connection_gone(lane->service);
+    if (lane->service->address_counts)
+        gf_address_counts_leave(lane->service->address_counts, c->address_key);
+    free(c);
+}
+
+void gf_connection_refuse(struct gf_connection *c, int status)
+{
+    size_t size;
+    const char *text = gf_refusal_text(status, &size);
+
+    if (!c->lane->tls)
+        send(c->fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void gf_connection_cut(struct gf_connection *c)
+{
+    c->ended_here = true;
+    shutdown(c->fd, SHUT_RDWR);
+    gf_connection_wait(c, GF_WAIT_HANDLER);
+}
+
+void gf_connection_say_goodbye(struct gf_connection *c)
+{
+    if (c->lane->tls) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+        if (info)
+            gnutls_bye(info->tls_session, GNUTLS_SHUT_WR);
+    }
+    shutdown(c->fd, SHUT_WR);
+    gf_connection_wait(c, GF_WAIT_GOODBYE);
+}
+
+/* Bytes have come in since the last request ended: it is not idle but in the middle of a request line. */
+static bool has_begun_request(const struct gf_connection *c)
+{
+    struct tcp_info facts;
+
+    return c->countable && tcp_facts(c, &facts) && facts.tcpi_bytes_received > c->consumed;
+}
+
+static void expire_read(struct gf_connection *c)
+{
+    struct gf_service *service = c->lane->service;
+
+    if (c->exchange || has_begun_request(c))
+        gf_connection_refuse(c, 408);
+    if (atomic_load(&service->draining) && c->exchange)
+        atomic_fetch_add(&service->counters.cut, 1);
+    gf_connection_cut(c);
+}
+
+/* Slow but moving is allowed; a client that takes nothing is not. */
+static void expire_write(struct gf_connection *c)
+{
+    struct tcp_info facts;
+    bool known = tcp_facts(c, &facts); /* not of Unix sockets, whose clients are trusted not to stall */
+
+    if (known && facts.tcpi_bytes_acked == c->sent) {
+        gf_connection_cut(c);
+        return;
+    }
+    c->sent = facts.tcpi_bytes_acked;
+    gf_connection_wait(c, GF_WAIT_WRITE);
+}
+
+static void expire_idle(struct gf_connection *c)
+{
+    if (has_begun_request(c)) {
+        gf_connection_refuse(c, 408);
+        gf_connection_cut(c);
+        return;
+    }
+    if (atomic_load(&c->lane->service->draining))
+        atomic_fetch_add(&c->lane->service->counters.closed, 1);
+    gf_connection_say_goodbye(c);
+}
+
+static void expire_one(struct gf_connection *c)
+{
+    switch (c->wait) {
+    case GF_WAIT_READ:
+        expire_read(c);
+        break;
+    case GF_WAIT_WRITE:
+        expire_write(c);
+        break;
+    case GF_WAIT_IDLE:
+        expire_idle(c);
+        break;
+    default:
+        gf_connection_cut(c);
+    }
+}
+
+static int wait_limit_ms(const struct gf_lane *lane, enum gf_wait wait)
+{
+    const struct gf_limits *limits = &lane->service->limits;
+
+    switch (wait) {
+    case GF_WAIT_READ:
+        return limits->read_timeout_ms;
+    case GF_WAIT_WRITE:
+        return limits->write_timeout_ms;
+    case GF_WAIT_IDLE:
+        return lane->drain_since_ms ? lane->drain_grace_ms : limits->idle_timeout_ms;
+    case GF_WAIT_GOODBYE:
+        return GOODBYE_MS;
+    default:
+        return 0;
+    }
+}
+
+/* A connection without a request counts its idleness from the drain's begin: it was promised nothing before. */
+static int64_t deadline_of(const struct gf_lane *lane, const struct gf_connection *c)
+{
+    int limit = wait_limit_ms(lane, c->wait);
+    int64_t since = c->since_ms;
+
+    if (!limit && !(c->wait == GF_WAIT_IDLE && lane->drain_since_ms))
+        return INT64_MAX;
+    if (c->wait == GF_WAIT_IDLE && lane->drain_since_ms > since)
+        since = lane->drain_since_ms;
+    return since + limit;
+}
+
+static void expire_list(struct gf_lane *lane, struct gf_wait_list *list, int64_t now_ms)
+{
+    struct gf_connection *c;
+
+    while ((c = TAILQ_FIRST(list)) && deadline_of(lane, c) <= now_ms)
+        expire_one(c); /* moves it to another list, or to the end of this one */
+}
+
+void gf_connections_expire(struct gf_lane *lane, int64_t now_ms)
+{
+    for (enum gf_wait wait = 0; wait < GF_WAITS; wait++)
+        if (wait != GF_WAIT_HANDLER)
+            expire_list(lane, &lane->waits[wait], now_ms);
+}
+
+int64_t gf_connections_next_deadline(const struct gf_lane *lane)
+{
+    int64_t next = INT64_MAX;
+
+    for (enum gf_wait wait = 0; wait < GF_WAITS; wait++) {
+        const struct gf_connection *c = TAILQ_FIRST(&lane->waits[wait]);
+        int64_t deadline = c ? deadline_of(lane, c) : INT64_MAX;
+
+        if (deadline < next)
+            next = deadline;
+    }
+    return next;
+}

@@ -1,0 +1,300 @@
+#include "engine.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <gf/glog/glog.h>
+
+#include "branch.h"
+#include "monitor.h"
+#include "spare.h"
+#include "worker.h"
+
+/* How long the end of the engine waits for handlers that are about to return. */
+#define STOP_TIMEOUT_MS 200
+
+static struct {
+    pthread_mutex_t lock;
+    struct gf_worker *workers;
+    unsigned count;
+} engine = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* What libmicrohttpd believes to be the end of the world is logged before it aborts. */
+static void log_panic(void *cls, const char *file, unsigned line, const char *reason)
+{
+    (void)cls;
+    glog_error("libmicrohttpd gives up at %s:%u: %s", file, line, reason);
+    raise(SIGABRT); /* it has lost its own state: going on would be a guess */
+}
+
+/* Connections cost descriptors: take what the system allows without asking. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int start_leaders(void)
+{
+    for (unsigned n = 0; n < engine.count; n++)
+        if (!gf_spare_run(gf_worker_lead, &engine.workers[n]))
+            return -EAGAIN;
+    return 0;
+}
+
+static int start_workers(unsigned count)
+{
+    int result = 0;
+
+    engine.workers = calloc(count, sizeof(*engine.workers));
+    if (!engine.workers)
+        return -ENOMEM;
+    while (engine.count < count && !result) {
+        result = gf_worker_init(&engine.workers[engine.count]);
+        if (!result)
+            engine.count++;
+    }
+    if (!result)
+        result = start_leaders();
+    if (!result)
+        result = gf_monitor_start(engine.workers, engine.count);
+    return result;
+}
+
+int gf_engine_start(unsigned workers, unsigned handler_threads, char *error, size_t error_size)
+{
+    int result = 0;
+
+    pthread_mutex_lock(&engine.lock);
+    if (!engine.workers) {
+        raise_descriptor_limit();
+        MHD_set_panic_func(log_panic, NULL);
+        result = gf_spare_start(handler_threads + 2 * workers, workers);
+        if (!result)
+            result = start_workers(workers);
+        if (result)
+            snprintf(error, error_size, "cannot start %u workers: %s", workers, strerror(-result));
+    }
+    pthread_mutex_unlock(&engine.lock);
+    return result;
+}
+
+bool gf_engine_stop(void)
+{
+    bool none_left;
+
+    pthread_mutex_lock(&engine.lock);
+    if (!engine.workers) {
+        pthread_mutex_unlock(&engine.lock);
+        return true;
+    }
+    gf_monitor_stop();
+    for (unsigned n = 0; n < engine.count; n++)
+        gf_worker_stop(&engine.workers[n]);
+    none_left = gf_spare_stop(STOP_TIMEOUT_MS);
+    if (none_left) {
+        for (unsigned n = 0; n < engine.count; n++)
+            gf_worker_finish(&engine.workers[n]);
+        free(engine.workers);
+        engine.workers = NULL;
+        engine.count = 0;
+    }
+    pthread_mutex_unlock(&engine.lock);
+    return none_left;
+}
+
+/* ---- one service in all workers ---- */
+
+struct errand {
+    struct gf_branch *branch;
+    int (*fn)(struct gf_branch *branch, struct errand *errand);
+    int result;
+    int grace_ms;
+    bool stuck; /* a handler still has a connection */
+    char *error;
+    size_t error_size;
+};
+
+static void run_errand(struct gf_worker *worker, void *arg)
+{
+    struct errand *errand = arg;
+
+    (void)worker;
+    errand->result = errand->fn(errand->branch, errand);
+}
+
+/* Runs the errand on every loop, to the first failure. */
+static int on_every_loop(struct gf_service *service, struct errand *errand)
+{
+    for (unsigned n = 0; n < engine.count; n++) {
+        errand->branch = service->branches[n];
+        gf_worker_call(&engine.workers[n], run_errand, errand);
+        if (errand->result < 0)
+            return errand->result;
+    }
+    return 0;
+}
+
+static int open_branch(struct gf_branch *branch, struct errand *errand)
+{
+    return gf_branch_open(branch, errand->error, errand->error_size);
+}
+
+static int accept_on_branch(struct gf_branch *branch, struct errand *errand)
+{
+    (void)errand;
+    return gf_branch_accept(branch);
+}
+
+static int cease_on_branch(struct gf_branch *branch, struct errand *errand)
+{
+    (void)errand;
+    gf_branch_cease(branch);
+    return 0;
+}
+
+static int drain_branch(struct gf_branch *branch, struct errand *errand)
+{
+    gf_branch_drain(branch, true, errand->grace_ms);
+    return 0;
+}
+
+static int undrain_branch(struct gf_branch *branch, struct errand *errand)
+{
+    (void)errand;
+    gf_branch_drain(branch, false, 0);
+    return 0;
+}
+
+static int close_branch(struct gf_branch *branch, struct errand *errand)
+{
+    if (!gf_branch_close(branch))
+        errand->stuck = true;
+    return 0;
+}
+
+static void free_branches(struct gf_service *service)
+{
+    for (unsigned n = 0; service->branches && n < engine.count; n++)
+        gf_branch_free(service->branches[n]);
+    free(service->branches);
+    service->branches = NULL;
+}
+
+static int make_branches(struct gf_service *service)
+{
+    service->branches = calloc(engine.count, sizeof(*service->branches));
+    for (unsigned n = 0; service->branches && n < engine.count; n++)
+        if (!(service->branches[n] = gf_branch_new(&engine.workers[n], service)))
+            return -ENOMEM;
+    return service->branches ? 0 : -ENOMEM;
+}
+
+int gf_engine_add(struct gf_service *service, char *error, size_t error_size)
+{
+    struct errand open = {.fn = open_branch, .error = error, .error_size = error_size};
+    struct errand accept = {.fn = accept_on_branch};
+    bool clean;
+    int result = make_branches(service);
+
+    if (result < 0) {
+        snprintf(error, error_size, "no memory for the workers");
+        free_branches(service);
+        return result;
+    }
+    result = on_every_loop(service, &open);
+    if (!result) {
+        result = on_every_loop(service, &accept);
+        if (result < 0)
+            snprintf(error, error_size, "cannot accept connections: %s", strerror(-result));
+    }
+    if (result < 0)
+        gf_engine_remove(service, &clean);
+    return result;
+}
+
+void gf_engine_cease(struct gf_service *service)
+{
+    struct errand cease = {.fn = cease_on_branch};
+
+    if (service->branches)
+        on_every_loop(service, &cease);
+}
+
+void gf_engine_resume(struct gf_service *service)
+{
+    struct errand accept = {.fn = accept_on_branch};
+
+    if (service->branches && on_every_loop(service, &accept) < 0)
+        glog_error("server \"%s\": cannot accept connections again: %s", service->name, strerror(-accept.result));
+}
+
+void gf_engine_drain(struct gf_service *service, int grace_ms)
+{
+    struct errand drain = {.fn = drain_branch, .grace_ms = grace_ms};
+
+    atomic_store(&service->draining, true);
+    if (service->branches)
+        on_every_loop(service, &drain);
+    if (!atomic_load(&service->counters.connections))
+        gf_service_tell_drained(service);
+}
+
+void gf_engine_undrain(struct gf_service *service)
+{
+    struct errand undrain = {.fn = undrain_branch};
+
+    atomic_store(&service->draining, false);
+    if (service->branches)
+        on_every_loop(service, &undrain);
+}
+
+unsigned gf_engine_remove(struct gf_service *service, bool *ret_clean)
+{
+    struct errand close = {.fn = close_branch};
+    unsigned cut = atomic_load(&service->counters.in_flight);
+
+    if (!service->branches) {
+        *ret_clean = true;
+        return 0;
+    }
+    on_every_loop(service, &close);
+    atomic_fetch_add(&service->counters.cut, cut);
+    *ret_clean = !close.stuck;
+    if (*ret_clean)
+        free_branches(service);
+    return cut;
+}
+
+void gf_engine_facts(struct gf_engine_facts *ret_facts)
+{
+    ret_facts->workers = engine.count;
+    gf_spare_count(&ret_facts->threads, &ret_facts->idle_threads);
+}
+
+/* ---- drains ---- */
+
+void gf_service_tell_drained(struct gf_service *service)
+{
+    uint64_t one = 1;
+
+    while (service->drained_fd >= 0 && write(service->drained_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        continue;
+}
+
+void gf_service_connection_gone(struct gf_service *service)
+{
+    if (atomic_fetch_sub(&service->counters.connections, 1) == 1 && atomic_load(&service->draining))
+        gf_service_tell_drained(service);
+}

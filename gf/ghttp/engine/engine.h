@@ -1,0 +1,53 @@
+/*
+ * The engine: all workers of the process and what they serve. The face of this floor: the floors above call
+ * nothing else of it but listeners and TLS.
+ *
+ * Thread: any, one at a time for the same service.
+ */
+#ifndef GF_GHTTP_ENGINE_ENGINE_H
+#define GF_GHTTP_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "service.h"
+
+struct gf_engine_facts {
+    unsigned workers;
+    unsigned threads; /* that run handlers or lead workers */
+    unsigned idle_threads;
+};
+
+/* Starts the workers; once in a process, a second call does nothing. 0, or a negative errno with a sentence. */
+int gf_engine_start(unsigned workers, unsigned handler_threads, char *error, size_t error_size);
+
+/* Ends workers, monitor and threads. false: handlers still run, which only the end of the process can end. */
+bool gf_engine_stop(void);
+
+/* Begins to serve a service on all its listeners. 0, or a negative errno with a sentence; then nothing is served. */
+int gf_engine_add(struct gf_service *service, char *error, size_t error_size);
+
+/* Ceases to accept, without closing a listener: whoever connects waits in the backlog, for whoever accepts next. */
+void gf_engine_cease(struct gf_service *service);
+/* Accepts again. */
+void gf_engine_resume(struct gf_service *service);
+
+/*
+ * From now on each answer closes its connection; one that is idle is left grace_ms for a last request and is
+ * then half-closed. service->drained_fd hears of the end.
+ */
+void gf_engine_drain(struct gf_service *service, int grace_ms);
+
+/* The drain is off: answers keep their connections open again. */
+void gf_engine_undrain(struct gf_service *service);
+
+/*
+ * Ends the service with whatever is left of its connections, and returns how many requests that has cut. Handlers
+ * that still run keep their connection until they return; false in *ret_clean then, and the service must stay.
+ */
+unsigned gf_engine_remove(struct gf_service *service, bool *ret_clean);
+
+void gf_engine_facts(struct gf_engine_facts *ret_facts);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * The exchange: one request and its answer on libmicrohttpd, from the request's first line to the answer's last byte.
+ *
+ * Exactly one side has it at a time: libmicrohttpd while it reads or writes, the worker's leader while it
+ * runs the handler (and no MHD_run() meanwhile), or another thread while the connection is suspended. So
+ * what the request points to in the connection's memory stays valid for as long as a handler runs.
+ */
+#ifndef GF_GHTTP_ENGINE_EXCHANGE_H
+#define GF_GHTTP_ENGINE_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "../message/request.h"
+
+struct MHD_Connection;
+struct gf_connection;
+struct gf_lane;
+struct gf_pace;
+struct gf_worker;
+
+enum gf_exchange_state {
+    GF_EXCHANGE_BEGUN,    /* the first line is in */
+    GF_EXCHANGE_BODY,     /* the head is in and good */
+    GF_EXCHANGE_READY,    /* complete, waits in the worker's list */
+    GF_EXCHANGE_RUNNING,  /* a handler has it */
+    GF_EXCHANGE_ANSWERED, /* libmicrohttpd has the response */
+};
+
+struct gf_exchange {
+    struct ghttp_request request; /* first: the program's pointer is ours */
+    STAILQ_ENTRY(gf_exchange) in_ready;
+    struct gf_exchange *next; /* among the finished, or the unused */
+    struct gf_lane *lane;
+    struct gf_worker *worker;
+    struct gf_connection *connection;
+    struct MHD_Connection *mhd;
+    const char *wire_target; /* where the target stands in the connection's memory */
+    struct gf_pace *pace; /* of the route, while a handler runs */
+    enum gf_exchange_state state;
+    bool suspended;
+    bool chunked;
+};
+
+STAILQ_HEAD(gf_ready_list, gf_exchange);
+
+/* libmicrohttpd has read a request's first line. NULL without memory: the connection closes. */
+struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connection *mhd, const char *target);
+
+/*
+ * libmicrohttpd's call back: first with the head alone, then with each piece of the body, then, as often as it looks,
+ * with nothing more to come. 0, or negative: the connection is to be closed.
+ */
+int gf_exchange_receive(struct gf_exchange *exchange, const char *method, const char *version, const char *data,
+                        size_t *size);
+
+/* Gives the request's response to libmicrohttpd. Only the leader may. */
+void gf_exchange_answer(struct gf_exchange *exchange);
+
+/* Takes the connection out of the daemon's hands while another thread has the exchange, and gives it back. */
+void gf_exchange_suspend(struct gf_exchange *exchange);
+void gf_exchange_resume(struct gf_exchange *exchange);
+
+/* It is over: answered to the last byte, or the connection broke. */
+void gf_exchange_end(struct gf_exchange *exchange, bool complete);
+
+/* Frees what the worker has kept for the next requests. */
+void gf_exchange_free_unused(struct gf_worker *worker);
+
+#endif

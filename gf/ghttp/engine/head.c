@@ -1,0 +1,161 @@
+#include "head.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../message/arena.h"
+#include "exchange.h"
+#include "lane.h"
+#include "service.h"
+
+/* More headers than any client sends; each costs an entry in the connection's memory. */
+#define HEADERS_MAX 100
+
+struct reading {
+    struct gf_exchange *exchange;
+    unsigned hosts;
+    unsigned lengths;
+    unsigned encodings;
+    const char *host;
+    const char *length;
+    const char *encoding;
+    const char *expect;
+    int status; /* of the refusal; 0 so far */
+};
+
+/* RFC 9110, 5.6.2 */
+static bool is_token(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (!isalnum((unsigned char)text[i]) && (!text[i] || !strchr("!#$%&'*+-.^_`|~", text[i])))
+            return false;
+    return size > 0;
+}
+
+/* No controls but TAB; a NUL would cut the value short for everyone who reads it as text. */
+static bool is_field_value(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (((unsigned char)text[i] < 0x20 && text[i] != '\t') || text[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static void note_framing(struct reading *reading, const char *name, const char *value)
+{
+    if (!strcasecmp(name, "Host")) {
+        reading->hosts++;
+        reading->host = value;
+    } else if (!strcasecmp(name, "Content-Length")) {
+        reading->lengths++;
+        reading->length = value;
+    } else if (!strcasecmp(name, "Transfer-Encoding")) {
+        reading->encodings++;
+        reading->encoding = value;
+    } else if (!strcasecmp(name, "Expect")) {
+        reading->expect = value;
+    }
+}
+
+static enum MHD_Result read_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_size,
+                                   const char *value, size_t value_size)
+{
+    struct reading *reading = cls;
+    struct ghttp_request *r = &reading->exchange->request;
+
+    (void)kind;
+    if (!value)
+        value = "", value_size = 0;
+    if (!is_token(name, name_size) || !is_field_value(value, value_size))
+        return reading->status = 400, MHD_NO;
+    if (r->headers.count == HEADERS_MAX)
+        return reading->status = 431, MHD_NO;
+    while (value_size && (*value == ' ' || *value == '\t'))
+        value++, value_size--;
+    if (value_size && (value[value_size - 1] == ' ' || value[value_size - 1] == '\t')) {
+        while (value_size && (value[value_size - 1] == ' ' || value[value_size - 1] == '\t'))
+            value_size--;
+        value = gf_arena_strndup(r->arena, value, value_size);
+    }
+    if (!value || gf_fields_add(&r->headers, r->arena, name, value) < 0)
+        return reading->status = 503, MHD_NO;
+    note_framing(reading, name, value);
+    return MHD_YES;
+}
+
+/* Where the request ends must have one answer only (RFC 9112, 6.3 and 11.2). */
+static int check_framing(const struct reading *reading, bool http_1_1)
+{
+    const char *length = reading->length;
+
+    if (reading->hosts > 1 || reading->lengths > 1 || reading->encodings > 1)
+        return 400;
+    if (http_1_1 && !reading->hosts)
+        return 400;
+    if (reading->encoding && (length || !http_1_1 || strcasecmp(reading->encoding, "chunked")))
+        return 400;
+    if (length && (!*length || strspn(length, "0123456789") != strlen(length)))
+        return 400;
+    if (reading->expect && strcasecmp(reading->expect, "100-continue"))
+        return 417;
+    return 0;
+}
+
+static int check_sizes(const struct reading *reading)
+{
+    const struct gf_limits *limits = &reading->exchange->lane->service->limits;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(reading->exchange->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    if (info && info->header_size > limits->header)
+        return 431;
+    if (reading->length) {
+        errno = 0;
+        if (strtoull(reading->length, NULL, 10) > limits->body || errno)
+            return 413;
+    }
+    return 0;
+}
+
+/*
+ * libmicrohttpd 0.9.75 tolerates blanks and a NUL within the request line. Target and version stand in one
+ * buffer with one blank between them; when their distance is not the target's length, there was more.
+ */
+static bool is_line_clean(const struct gf_exchange *x, const char *method, const char *version)
+{
+    ptrdiff_t target = x->wire_target - method - 1;
+    ptrdiff_t distance = version - x->wire_target - 1;
+
+    return target == (ptrdiff_t)strlen(method) && distance == (ptrdiff_t)strlen(x->request.target);
+}
+
+int gf_head_read(struct gf_exchange *x, const char *method, const char *version)
+{
+    struct reading reading = {.exchange = x};
+    struct ghttp_request *r = &x->request;
+    bool http_1_1 = strcmp(version, "HTTP/1.0") != 0;
+    int status;
+
+    r->method = method;
+    if (!is_token(method, strlen(method)) || !is_line_clean(x, method, version))
+        return 400;
+    MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, read_header, &reading);
+    if (reading.status)
+        return reading.status;
+    status = check_framing(&reading, http_1_1);
+    if (!status)
+        status = check_sizes(&reading);
+    if (status)
+        return status;
+    x->chunked = reading.encoding != NULL;
+    if (!reading.host || !*reading.host)
+        r->host = "";
+    else if (gf_host_parse(r->arena, reading.host, strlen(reading.host), &r->host) < 0)
+        return 400;
+    return 0;
+}

@@ -1,0 +1,51 @@
+/*
+ * A lane: one worker's share of one service's HTTP or HTTPS: a libmicrohttpd daemon without a socket of its own
+ * and without threads, driven by the worker.
+ *
+ * Thread: the one that leads the worker.
+ */
+#ifndef GF_GHTTP_ENGINE_LANE_H
+#define GF_GHTTP_ENGINE_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "connection.h"
+#include "watch.h"
+
+struct MHD_Daemon;
+struct gf_service;
+
+struct gf_lane {
+    struct gf_watch watch; /* first: epoll gives it back */
+    LIST_ENTRY(gf_lane) in_worker;
+    struct gf_worker *worker;
+    struct gf_service *service;
+    struct MHD_Daemon *daemon;
+    int epoll_fd; /* the daemon's */
+    bool tls;
+    bool runnable;          /* the daemon has something to do without an event */
+    unsigned connections;   /* open in this lane */
+    unsigned suspended;     /* of them in the hands of a handler thread */
+    int64_t drain_since_ms; /* 0: it does not drain */
+    int drain_grace_ms;     /* what an idle connection is left for one more request */
+    uint64_t accepting_key; /* address key of the connection that is being added */
+    bool accepting;         /* it has not been counted yet */
+    struct gf_wait_list waits[GF_WAITS];
+};
+
+/* Makes a lane in a worker. 0 or a negative errno with a sentence in error. */
+int gf_lane_new(struct gf_worker *worker, struct gf_service *service, bool tls, struct gf_lane **ret_lane, char *error,
+                size_t error_size);
+
+/* Ends it with all its connections. None may be suspended: libmicrohttpd would abort the process. */
+void gf_lane_free(struct gf_lane *lane);
+
+/* Lets libmicrohttpd read, parse and write what it can. */
+void gf_lane_run(struct gf_lane *lane);
+
+/* Gives an accepted socket to the lane, which closes it in every outcome. 0 or a negative errno. */
+int gf_lane_add(struct gf_lane *lane, int fd, const struct sockaddr_storage *peer, socklen_t size, uint64_t address_key);
+
+#endif

@@ -1,0 +1,148 @@
+#include "tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* No certificate chain is as large as this. */
+#define PEM_MAX (1 << 20)
+/* TLS 1.2 and 1.3; what the system's policy disables stays disabled. */
+#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+struct gf_tls {
+    char *certificate;
+    char *key;
+    size_t key_size;
+    gnutls_datum_t ticket_key;
+};
+
+static int read_whole(int fd, char *text, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t got = read(fd, text + done, size - done);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got ? -errno : -EIO;
+        done += (size_t)got;
+    }
+    text[size] = 0;
+    return 0;
+}
+
+static int read_pem(const char *path, char **ret_text, size_t *ret_size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    char *text = NULL;
+    int result;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &status) < 0)
+        result = -errno;
+    else if (!S_ISREG(status.st_mode) || !status.st_size || status.st_size > PEM_MAX)
+        result = -EINVAL;
+    else if (!(text = malloc((size_t)status.st_size + 1)))
+        result = -ENOMEM;
+    else
+        result = read_whole(fd, text, (size_t)status.st_size);
+    close(fd);
+    if (result < 0) {
+        free(text);
+        return result;
+    }
+    *ret_text = text;
+    *ret_size = (size_t)status.st_size;
+    return 0;
+}
+
+/* libmicrohttpd would say no more than that it failed. */
+static int check_pair(const struct gf_tls *tls, const char *cert_path, const char *key_path, char *error, size_t size)
+{
+    gnutls_certificate_credentials_t credentials;
+    gnutls_datum_t certificate = {(unsigned char *)tls->certificate, (unsigned)strlen(tls->certificate)};
+    gnutls_datum_t key = {(unsigned char *)tls->key, (unsigned)tls->key_size};
+    int result = gnutls_certificate_allocate_credentials(&credentials);
+
+    if (result < 0)
+        return -ENOMEM;
+    result = gnutls_certificate_set_x509_key_mem(credentials, &certificate, &key, GNUTLS_X509_FMT_PEM);
+    gnutls_certificate_free_credentials(credentials);
+    if (result >= 0)
+        return 0;
+    snprintf(error, size, "the certificate \"%s\" and the key \"%s\" do not serve: %s", cert_path, key_path,
+             gnutls_strerror(result));
+    return -EINVAL;
+}
+
+int gf_tls_new(const char *cert_path, const char *key_path, struct gf_tls **ret_tls, char *error, size_t error_size)
+{
+    struct gf_tls *tls = calloc(1, sizeof(*tls));
+    size_t size;
+    int result;
+
+    if (!tls)
+        return -ENOMEM;
+    result = read_pem(cert_path, &tls->certificate, &size);
+    if (result < 0) {
+        snprintf(error, error_size, "cannot read the certificate \"%s\": %s", cert_path, strerror(-result));
+        goto fail;
+    }
+    result = read_pem(key_path, &tls->key, &tls->key_size);
+    if (result < 0) {
+        snprintf(error, error_size, "cannot read the key \"%s\": %s", key_path, strerror(-result));
+        goto fail;
+    }
+    result = check_pair(tls, cert_path, key_path, error, error_size);
+    if (result < 0)
+        goto fail;
+    if (gnutls_session_ticket_key_generate(&tls->ticket_key) < 0)
+        tls->ticket_key.data = NULL; /* without tickets each connection does a full handshake */
+    *ret_tls = tls;
+    return 0;
+fail:
+    gf_tls_free(tls);
+    return result;
+}
+
+void gf_tls_free(struct gf_tls *tls)
+{
+    if (!tls)
+        return;
+    if (tls->ticket_key.data) {
+        gnutls_memset(tls->ticket_key.data, 0, tls->ticket_key.size);
+        gnutls_free(tls->ticket_key.data);
+    }
+    if (tls->key) {
+        explicit_bzero(tls->key, tls->key_size);
+        free(tls->key);
+    }
+    free(tls->certificate);
+    free(tls);
+}
+
+void gf_tls_options(const struct gf_tls *tls, struct MHD_OptionItem *options)
+{
+    options[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate};
+    options[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key};
+    options[2] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)PRIORITIES};
+    options[3] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+}
+
+void gf_tls_begin(struct gf_tls *tls, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+    if (info && tls->ticket_key.data)
+        gnutls_session_ticket_enable_server(info->tls_session, &tls->ticket_key);
+}

@@ -1,0 +1,227 @@
+#include "graceful.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <gf/glog/glog.h>
+#include <gf/gproc/gproc.h>
+
+#include "../engine/engine.h"
+#include "../server/registry.h"
+#include "machine.h"
+
+struct gf_machine gf_machine = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                .changed = PTHREAD_COND_INITIALIZER,
+                                .wake_fd = -1,
+                                .drained_fd = -1,
+                                .successor = {.pidfd = -1, .control = -1, .standard_error = -1}};
+
+#define M gf_machine
+
+int64_t gf_machine_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+void gf_machine_wake(void)
+{
+    uint64_t one = 1;
+
+    while (M.wake_fd >= 0 && write(M.wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        continue;
+}
+
+bool gf_machine_is_graceful(void)
+{
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (s->settings.graceful)
+            return true;
+    return false;
+}
+
+/* ---- signals ---- */
+
+/* Several in a row are one wish; one that comes while a restart is under way has been granted already. */
+static void on_restart_signal(int signo, void *arg)
+{
+    const char *why = NULL;
+
+    (void)signo;
+    (void)arg;
+    pthread_mutex_lock(&M.lock);
+    if (M.state != GF_GRACEFUL_SERVING || M.request || M.shutdown_asked) {
+        why = gf_graceful_state_name(M.state);
+    } else {
+        M.by_signal = (struct gf_restart_request){.asked_ms = gf_machine_now_ms(), .by_signal = true};
+        M.request = &M.by_signal;
+    }
+    pthread_mutex_unlock(&M.lock);
+    if (why)
+        glog_info("SIGUSR1: this process is %s already", why);
+    else
+        gf_machine_wake();
+}
+
+static void on_shutdown_signal(int signo, void *arg)
+{
+    (void)signo;
+    (void)arg;
+    gf_graceful_shutdown();
+}
+
+static int listen_to_signals(void)
+{
+    static const int shutdown_signals[] = {SIGTERM, SIGINT, SIGQUIT};
+    int result = gproc_on_signal(SIGUSR1, on_restart_signal, NULL);
+
+    for (size_t i = 0; !result && i < sizeof(shutdown_signals) / sizeof(*shutdown_signals); i++)
+        result = gproc_on_signal(shutdown_signals[i], on_shutdown_signal, NULL);
+    return result;
+}
+
+/* ---- the machine's life ---- */
+
+static int start_machine(void)
+{
+    int result = 0;
+
+    M.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    M.drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (M.wake_fd < 0 || M.drained_fd < 0)
+        result = -errno;
+    gf_predecessor_meet(&M.greeting);
+    M.facts.generation = M.greeting.generation;
+    if (!result)
+        result = listen_to_signals();
+    if (!result)
+        result = -pthread_create(&M.thread, NULL, gf_machine_main, NULL);
+    M.running = !result;
+    return result;
+}
+
+static int need_machine(void)
+{
+    int result = 0;
+
+    pthread_mutex_lock(&M.lock);
+    if (!M.running)
+        result = start_machine();
+    pthread_mutex_unlock(&M.lock);
+    return result;
+}
+
+/* ---- what others ask ---- */
+
+int gf_graceful_start_server(ghttp_server *s)
+{
+    int result = need_machine();
+
+    if (result < 0) {
+        gf_server_fail(s, result, "ghttp_server_start(): cannot watch for restarts: %s", strerror(-result));
+        glog_error("server \"%s\" does not start: %s", s->name, ghttp_server_error(s));
+        return result;
+    }
+    return gf_server_start(s, &gf_predecessor_listeners, M.drained_fd);
+}
+
+int gf_graceful_stop_server(ghttp_server *s)
+{
+    if (gf_server_state(s) != GF_SERVER_SERVING)
+        return -EINVAL;
+    pthread_mutex_lock(&M.lock);
+    s->stop_asked = true;
+    pthread_mutex_unlock(&M.lock);
+    gf_machine_wake();
+    return 0;
+}
+
+int gf_graceful_shutdown(void)
+{
+    bool running;
+
+    pthread_mutex_lock(&M.lock);
+    running = M.running && M.state != GF_GRACEFUL_GONE;
+    M.force_asked |= M.shutdown_asked;
+    M.shutdown_asked |= running;
+    pthread_mutex_unlock(&M.lock);
+    gf_machine_wake();
+    return running ? 0 : -EINVAL;
+}
+
+static int refuse(struct gf_outcome *outcome, const char *path)
+{
+    *outcome = (struct gf_outcome){.result = -EBUSY, .old_pid = getpid(), .generation = M.greeting.generation};
+    snprintf(outcome->executable, sizeof(outcome->executable), "%s", path ? path : "");
+    snprintf(outcome->reason, sizeof(outcome->reason), "this process is %s",
+             M.running ? gf_graceful_state_name(M.state) : "without a server");
+    return outcome->result;
+}
+
+int gf_graceful_restart(const char *path, struct gf_outcome *ret_outcome)
+{
+    struct gf_restart_request request = {.path = path && *path ? path : NULL, .asked_ms = gf_machine_now_ms()};
+    int result;
+
+    pthread_mutex_lock(&M.lock);
+    if (!M.running || M.state != GF_GRACEFUL_SERVING || M.request || M.shutdown_asked) {
+        result = refuse(ret_outcome, path);
+    } else {
+        M.request = &request;
+        gf_machine_wake();
+        while (!request.done)
+            pthread_cond_wait(&M.changed, &M.lock);
+        *ret_outcome = request.outcome;
+        result = request.outcome.result;
+    }
+    pthread_mutex_unlock(&M.lock);
+    return result;
+}
+
+static bool has_started_server(void)
+{
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) != GF_SERVER_NEW && gf_server_state(s) != GF_SERVER_FAILED)
+            return true;
+    return false;
+}
+
+int gf_graceful_wait(void)
+{
+    if (!has_started_server()) {
+        gf_predecessor_say_failed("no server of the program runs");
+        glog_error("g_wait(): no server runs");
+        gf_engine_stop();
+        return 1;
+    }
+    pthread_mutex_lock(&M.lock);
+    M.set_up = true;
+    pthread_mutex_unlock(&M.lock);
+    gf_machine_wake();
+    pthread_join(M.thread, NULL);
+    gf_engine_stop();
+    return M.exit_status;
+}
+
+void gf_graceful_facts(struct gf_graceful_facts *ret_facts)
+{
+    pthread_mutex_lock(&M.lock);
+    *ret_facts = M.facts;
+    pthread_mutex_unlock(&M.lock);
+    ret_facts->graceful = gf_machine_is_graceful();
+}
+
+const char *gf_graceful_state_name(enum gf_graceful_state state)
+{
+    static const char *const names[] = {"serving", "restarting", "handing over", "draining", "gone"};
+
+    return names[state];
+}

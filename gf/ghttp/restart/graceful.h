@@ -1,0 +1,66 @@
+/*
+ * Graceful: the one state machine of restarts and shutdowns, and its one thread.
+ *
+ *   serving → starting the new process → handing over → draining → gone
+ *                     └── it fails ──→ serving
+ *
+ * Whoever asks, the admin page, a signal, the API, comes in here, and gets the outcome, not the intention. Nothing
+ * in this process changes until the new one is ready, so the way back before that is free.
+ * Thread: any, for what is below.
+ */
+#ifndef GF_GHTTP_RESTART_GRACEFUL_H
+#define GF_GHTTP_RESTART_GRACEFUL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <gf/ghttp/ghttp.h>
+
+#define GF_OUTCOME_REASON_MAX 3072
+
+enum gf_graceful_state {
+    GF_GRACEFUL_SERVING,
+    GF_GRACEFUL_STARTING,
+    GF_GRACEFUL_HANDING_OVER,
+    GF_GRACEFUL_DRAINING,
+    GF_GRACEFUL_GONE,
+};
+
+/* How a restart went. */
+struct gf_outcome {
+    int result; /* 0, or a negative errno */
+    pid_t old_pid;
+    pid_t new_pid;       /* 0: there is none; old_pid again: a full restart has begun */
+    unsigned generation; /* of the new process */
+    int64_t took_ms;
+    char executable[1024];
+    char reason[GF_OUTCOME_REASON_MAX]; /* a sentence, also for success */
+};
+
+struct gf_graceful_facts {
+    enum gf_graceful_state state;
+    unsigned generation;    /* of this process */
+    int64_t restart_took_ms; /* from the request for the restart to our being ready; 0 in the first generation */
+    bool graceful;
+    bool has_outcome;
+    struct gf_outcome last; /* the last restart that this process was asked for */
+};
+
+/* Starts a server under the machine's care; the first call starts the machine. 0 or a negative errno. */
+int gf_graceful_start_server(ghttp_server *s);
+/* Begins to drain one server, or all. 0, or -EINVAL when it does not run. */
+int gf_graceful_stop_server(ghttp_server *s);
+int gf_graceful_shutdown(void);
+
+/* Restarts the process; blocks until the outcome is known, and returns its result. */
+int gf_graceful_restart(const char *path, struct gf_outcome *ret_outcome);
+
+/* Says that all servers are set up, waits for the end, and gives the exit status. */
+int gf_graceful_wait(void);
+
+void gf_graceful_facts(struct gf_graceful_facts *ret_facts);
+const char *gf_graceful_state_name(enum gf_graceful_state state);
+
+#endif

@@ -1,0 +1,195 @@
+#include "listeners_json.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel.h"
+
+/* Descriptors are small numbers; this is the kernel's own limit (fs.nr_open's default). */
+#define FD_MAX 1048576
+
+/* ---- print ---- */
+
+/* Appends "address#fd" to the list that the server has under its protocol. */
+static bool append_listener(struct cJSON *servers, const struct gf_handed_listener *listener)
+{
+    const char *key = listener->tls ? "https" : "http";
+    struct cJSON *server = cJSON_GetObjectItemCaseSensitive(servers, listener->server);
+    const char *before;
+    char *list;
+    bool good;
+
+    if (!server) {
+        server = cJSON_AddObjectToObject(servers, listener->server);
+        if (!server || !cJSON_AddStringToObject(server, "http", "") || !cJSON_AddStringToObject(server, "https", ""))
+            return false;
+    }
+    before = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(server, key));
+    if (!before || asprintf(&list, "%s%s%s#%d", before, *before ? "," : "", listener->address, listener->fd) < 0)
+        return false;
+    good = cJSON_ReplaceItemInObjectCaseSensitive(server, key, cJSON_CreateString(list));
+    free(list);
+    return good;
+}
+
+char *gf_listeners_json_print(const struct gf_handed *handed, int parent)
+{
+    struct cJSON *root = cJSON_CreateObject(), *servers = NULL;
+    char *text = NULL;
+    bool good = cJSON_AddNumberToObject(root, "version", GF_CHANNEL_VERSION) &&
+                cJSON_AddNumberToObject(root, "parent", parent) &&
+                cJSON_AddNumberToObject(root, "control", handed->control) &&
+                (servers = cJSON_AddObjectToObject(root, "servers"));
+
+    for (size_t i = 0; good && i < handed->count; i++)
+        good = append_listener(servers, &handed->listeners[i]);
+    if (good && handed->standard_error >= 0)
+        good = cJSON_AddNumberToObject(root, "stderr", handed->standard_error) != NULL;
+    if (good)
+        text = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    return text;
+}
+
+/* ---- parse ---- */
+
+struct parsing {
+    struct gf_handed *handed;
+    char *error;
+    size_t error_size;
+};
+
+static int fail(struct parsing *p, int result, const char *what)
+{
+    snprintf(p->error, p->error_size, "GF_SERVER_RELOAD: %s", what);
+    return result;
+}
+
+static int parse_fd(const struct cJSON *item, int *ret_fd)
+{
+    double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
+
+    if (number < 3 || number > FD_MAX || number != (double)(int)number)
+        return -EINVAL;
+    *ret_fd = (int)number;
+    return 0;
+}
+
+static bool is_taken(const struct gf_handed *handed, int fd)
+{
+    if (fd == handed->control || fd == handed->standard_error)
+        return true;
+    for (size_t i = 0; i < handed->count; i++)
+        if (handed->listeners[i].fd == fd)
+            return true;
+    return false;
+}
+
+/* One "address#fd" of length bytes. */
+static int parse_listener(struct parsing *p, const char *server, bool tls, const char *text, size_t length)
+{
+    struct gf_handed *handed = p->handed;
+    struct gf_handed_listener *listener = &handed->listeners[handed->count];
+    const char *hash = memrchr(text, '#', length);
+    char *end;
+    long fd;
+
+    if (!hash || hash == text || (size_t)(hash - text) >= sizeof(listener->address))
+        return fail(p, -EINVAL, "an address without \"#descriptor\"");
+    fd = strtol(hash + 1, &end, 10);
+    if (end != text + length || hash[1] < '0' || hash[1] > '9' || fd < 3 || fd > FD_MAX || is_taken(handed, (int)fd))
+        return fail(p, -EINVAL, "a descriptor that cannot be one");
+    if (handed->count == GF_HANDED_LISTENERS_MAX)
+        return fail(p, -EINVAL, "too many listeners");
+    *listener = (struct gf_handed_listener){.tls = tls, .fd = (int)fd};
+    memcpy(listener->address, text, (size_t)(hash - text));
+    snprintf(listener->server, sizeof(listener->server), "%s", server);
+    handed->count++;
+    return 0;
+}
+
+static int parse_list(struct parsing *p, const char *server, bool tls, const struct cJSON *item)
+{
+    const char *list = cJSON_GetStringValue(item);
+
+    if (!list)
+        return fail(p, -EINVAL, "a server without its list of listeners");
+    while (*list) {
+        size_t length = strcspn(list, ",");
+        int result = parse_listener(p, server, tls, list, length);
+
+        if (result < 0)
+            return result;
+        list += length + (list[length] == ',');
+    }
+    return 0;
+}
+
+static int parse_servers(struct parsing *p, const struct cJSON *servers)
+{
+    const struct cJSON *server;
+
+    if (!cJSON_IsObject(servers))
+        return fail(p, -EINVAL, "no \"servers\"");
+    cJSON_ArrayForEach(server, servers)
+    {
+        int result;
+
+        if (!server->string || strlen(server->string) >= sizeof(p->handed->listeners->server))
+            return fail(p, -EINVAL, "a server's name is too long");
+        result = parse_list(p, server->string, false, cJSON_GetObjectItemCaseSensitive(server, "http"));
+        if (!result)
+            result = parse_list(p, server->string, true, cJSON_GetObjectItemCaseSensitive(server, "https"));
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int parse_root(struct parsing *p, const struct cJSON *root)
+{
+    const struct cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version");
+    const struct cJSON *standard_error = cJSON_GetObjectItemCaseSensitive(root, "stderr");
+
+    if (!cJSON_IsObject(root))
+        return fail(p, -EINVAL, "no JSON object");
+    if (!cJSON_IsNumber(version) || version->valuedouble != GF_CHANNEL_VERSION)
+        return fail(p, -EPROTO, "this library speaks version 1, the process before another one; restart it in full once");
+    if (parse_fd(cJSON_GetObjectItemCaseSensitive(root, "control"), &p->handed->control) < 0)
+        return fail(p, -EINVAL, "no \"control\"");
+    if (standard_error && parse_fd(standard_error, &p->handed->standard_error) < 0)
+        return fail(p, -EINVAL, "\"stderr\" is no descriptor");
+    if (p->handed->standard_error == p->handed->control)
+        return fail(p, -EINVAL, "one descriptor for two ends");
+    return parse_servers(p, cJSON_GetObjectItemCaseSensitive(root, "servers"));
+}
+
+int gf_listeners_json_parse(const char *text, struct gf_handed *ret_handed, char *error, size_t error_size)
+{
+    struct gf_handed handed = {.control = -1, .standard_error = -1};
+    struct parsing parsing = {.handed = &handed, .error = error, .error_size = error_size};
+    struct cJSON *root;
+    int result;
+
+    handed.listeners = calloc(GF_HANDED_LISTENERS_MAX + 1, sizeof(*handed.listeners));
+    if (!handed.listeners)
+        return fail(&parsing, -ENOMEM, "no memory");
+    root = cJSON_Parse(text);
+    result = parse_root(&parsing, root);
+    cJSON_Delete(root);
+    if (result < 0)
+        gf_handed_finish(&handed);
+    else
+        *ret_handed = handed;
+    return result;
+}
+
+void gf_handed_finish(struct gf_handed *handed)
+{
+    free(handed->listeners);
+    handed->listeners = NULL;
+    handed->count = 0;
+}

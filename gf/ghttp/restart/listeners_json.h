@@ -1,0 +1,41 @@
+/*
+ * GF_SERVER_RELOAD: what the environment variable carries from a process to its successor, GoFrame's key and shape:
+ *   {"version":1,"parent":11511,"control":3,"servers":{"s1":{"http":":8100#4,:8200#5","https":""}},"stderr":6}
+ * An address is as configured, the number behind '#' is the listener's descriptor. Secrets never go there.
+ */
+#ifndef GF_GHTTP_RESTART_LISTENERS_JSON_H
+#define GF_GHTTP_RESTART_LISTENERS_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../engine/address.h"
+
+/* Listeners that a process hands over; the kernel's and a sane program's limits are far below. */
+#define GF_HANDED_LISTENERS_MAX 1024
+
+struct gf_handed_listener {
+    char server[72];
+    char address[GF_ADDRESS_TEXT_MAX];
+    bool tls;
+    int fd;
+};
+
+struct gf_handed {
+    int control; /* -1: none */
+    int standard_error; /* -1: none */
+    size_t count;
+    struct gf_handed_listener *listeners;
+};
+
+/* The variable's value (free()); NULL without memory. */
+char *gf_listeners_json_print(const struct gf_handed *handed, int parent);
+
+/*
+ * Believes nothing: every number must be a descriptor above 2, no two the same. 0, or -EINVAL with a
+ * sentence, -EPROTO for another version, -ENOMEM. gf_handed_finish() afterwards.
+ */
+int gf_listeners_json_parse(const char *text, struct gf_handed *ret_handed, char *error, size_t error_size);
+void gf_handed_finish(struct gf_handed *handed);
+
+#endif

@@ -1,0 +1,237 @@
+#include "predecessor.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <gf/glog/glog.h>
+
+#include "../../gproc/start.h"
+#include "channel.h"
+#include "listeners_json.h"
+
+static struct {
+    pthread_mutex_t lock;
+    bool met;
+    struct gf_handed handed; /* a listener that was taken has fd -1 */
+    struct stat error_pipe;  /* our standard error as we found it */
+    struct gf_greeting greeting;
+} predecessor = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                 .handed = {.control = -1, .standard_error = -1},
+                 .greeting = {.generation = 1}};
+
+/* ---- meeting ---- */
+
+static void protect(int fd)
+{
+    if (fd >= 0)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static double number_of(const struct cJSON *message, const char *key, double fallback)
+{
+    const struct cJSON *item = cJSON_GetObjectItemCaseSensitive(message, key);
+
+    return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15 ? item->valuedouble : fallback;
+}
+
+static void read_greeting(void)
+{
+    struct cJSON *message;
+
+    if (gf_channel_receive(predecessor.handed.control, &message, NULL, NULL) < 0)
+        return;
+    predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);
+    predecessor.greeting.restart_began_ms = (int64_t)number_of(message, "began", 0);
+    cJSON_Delete(message);
+}
+
+static bool is_channel(int fd)
+{
+    int type = 0, domain = 0;
+    socklen_t size = sizeof(int);
+
+    return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_SEQPACKET &&
+           !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_UNIX;
+}
+
+static void meet(void)
+{
+    const char *text = gf_start_get()->reload;
+    char error[256];
+
+    if (!text)
+        return;
+    if (gf_listeners_json_parse(text, &predecessor.handed, error, sizeof(error)) < 0) {
+        glog_warning("%s; going on without what the process before this one may have handed over", error);
+        return;
+    }
+    for (size_t i = 0; i < predecessor.handed.count; i++)
+        protect(predecessor.handed.listeners[i].fd);
+    protect(predecessor.handed.standard_error);
+    protect(predecessor.handed.control);
+    if (!is_channel(predecessor.handed.control)) {
+        glog_warning("GF_SERVER_RELOAD: descriptor %d is no channel to the process before this one",
+                     predecessor.handed.control);
+        predecessor.handed.control = -1;
+        return;
+    }
+    if (fstat(STDERR_FILENO, &predecessor.error_pipe) < 0)
+        predecessor.error_pipe.st_ino = 0;
+    read_greeting();
+}
+
+void gf_predecessor_meet(struct gf_greeting *ret_greeting)
+{
+    pthread_mutex_lock(&predecessor.lock);
+    if (!predecessor.met)
+        meet();
+    predecessor.met = true;
+    *ret_greeting = predecessor.greeting;
+    pthread_mutex_unlock(&predecessor.lock);
+}
+
+/* ---- listeners ---- */
+
+static bool is_bound_to(int fd, const struct gf_address *address)
+{
+    struct sockaddr_storage bound = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof(bound);
+
+    return !getsockname(fd, (struct sockaddr *)&bound, &size) && gf_address_matches(address, &bound);
+}
+
+/* The same server's listener of the same name first; a port may also have moved to another server, or to TLS. */
+static struct gf_handed_listener *find(const char *server, const struct gf_address *address, bool tls)
+{
+    bool chosen_by_system = address->socket_address.ss_family != AF_UNIX && !gf_address_port(&address->socket_address);
+
+    for (size_t i = 0; i < predecessor.handed.count; i++) {
+        struct gf_handed_listener *listener = &predecessor.handed.listeners[i];
+
+        if (listener->fd >= 0 && listener->tls == tls && !strcmp(listener->server, server) &&
+            !strcmp(listener->address, address->text))
+            return listener;
+    }
+    for (size_t i = 0; i < predecessor.handed.count && !chosen_by_system; i++)
+        if (predecessor.handed.listeners[i].fd >= 0 && is_bound_to(predecessor.handed.listeners[i].fd, address))
+            return &predecessor.handed.listeners[i];
+    return NULL;
+}
+
+static int take_listener(const char *server, const struct gf_address *address, bool tls)
+{
+    struct gf_handed_listener *listener;
+    int fd = -1;
+
+    pthread_mutex_lock(&predecessor.lock);
+    listener = find(server, address, tls);
+    if (listener) {
+        fd = listener->fd;
+        listener->fd = -1;
+    }
+    pthread_mutex_unlock(&predecessor.lock);
+    return fd;
+}
+
+/* It was named by the environment alone: what it is, nobody knows, so it is not ours to close either, unless a socket. */
+static void refuse_listener(int fd, const char *reason)
+{
+    struct stat status;
+
+    glog_warning("GF_SERVER_RELOAD: %s; opening a listener of our own", reason);
+    if (!fstat(fd, &status) && S_ISSOCK(status.st_mode))
+        close(fd);
+}
+
+const struct gf_listener_source gf_predecessor_listeners = {.take = take_listener, .refuse = refuse_listener};
+
+/* The program has dropped it. Left open, its clients would wait in a backlog that nobody empties. */
+static void close_dropped(struct gf_handed_listener *listener)
+{
+    struct sockaddr_un bound = {.sun_family = AF_UNSPEC};
+    socklen_t size = sizeof(bound);
+
+    if (listener->fd < 0)
+        return;
+    if (!getsockname(listener->fd, (struct sockaddr *)&bound, &size)) {
+        glog_info("%s server of \"%s\" no longer listens on [%s]", listener->tls ? "https" : "http", listener->server,
+                  listener->address);
+        if (bound.sun_family == AF_UNIX && bound.sun_path[0])
+            unlink(bound.sun_path);
+        close(listener->fd);
+    }
+    listener->fd = -1;
+}
+
+/* ---- the word ---- */
+
+bool gf_predecessor_waits(void)
+{
+    bool waits;
+
+    pthread_mutex_lock(&predecessor.lock);
+    waits = predecessor.handed.control >= 0;
+    pthread_mutex_unlock(&predecessor.lock);
+    return waits;
+}
+
+static int say(const char *type, const char *reason)
+{
+    struct cJSON *message = cJSON_CreateObject();
+    int result = -ENOMEM;
+
+    if (cJSON_AddStringToObject(message, "type", type) && cJSON_AddNumberToObject(message, "pid", getpid()) &&
+        cJSON_AddNumberToObject(message, "version", GF_CHANNEL_VERSION) &&
+        (!reason || cJSON_AddStringToObject(message, "reason", reason)))
+        result = gf_channel_send(predecessor.handed.control, message, NULL, 0);
+    cJSON_Delete(message);
+    return result;
+}
+
+/* Until now the predecessor has read our standard error, to know our last words; from now on nobody does. */
+static void take_standard_error_back(void)
+{
+    struct stat now;
+    int fd = predecessor.handed.standard_error;
+
+    if (fd < 0)
+        return;
+    if (!fstat(STDERR_FILENO, &now) && now.st_ino == predecessor.error_pipe.st_ino &&
+        now.st_dev == predecessor.error_pipe.st_dev)
+        dup2(fd, STDERR_FILENO);
+    close(fd);
+    predecessor.handed.standard_error = -1;
+}
+
+int gf_predecessor_say_ready(void)
+{
+    int result;
+
+    pthread_mutex_lock(&predecessor.lock);
+    for (size_t i = 0; i < predecessor.handed.count; i++)
+        close_dropped(&predecessor.handed.listeners[i]);
+    gf_handed_finish(&predecessor.handed);
+    take_standard_error_back();
+    result = say("ready", NULL);
+    close(predecessor.handed.control);
+    predecessor.handed.control = -1;
+    pthread_mutex_unlock(&predecessor.lock);
+    return result;
+}
+
+void gf_predecessor_say_failed(const char *reason)
+{
+    pthread_mutex_lock(&predecessor.lock);
+    if (predecessor.handed.control >= 0)
+        say("failed", reason);
+    pthread_mutex_unlock(&predecessor.lock);
+}

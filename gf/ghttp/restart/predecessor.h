@@ -1,0 +1,36 @@
+/*
+ * The predecessor: the process before this one, as the new process sees it: the listeners it has handed over, and
+ * the channel on which it waits for "ready".
+ *
+ * Owns: inherited descriptors until a server takes them. Thread: any, under its own lock.
+ */
+#ifndef GF_GHTTP_RESTART_PREDECESSOR_H
+#define GF_GHTTP_RESTART_PREDECESSOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../server/server.h"
+
+/* What it says when it starts us. */
+struct gf_greeting {
+    unsigned generation;      /* ours; 1 for a process that was not started by a restart */
+    int64_t restart_began_ms; /* CLOCK_MONOTONIC, which both processes share */
+};
+
+/* Reads what was inherited; does nothing in a process that was not started by a restart, or the second time. */
+void gf_predecessor_meet(struct gf_greeting *ret_greeting);
+
+/* Where the servers' listeners come from. */
+extern const struct gf_listener_source gf_predecessor_listeners;
+
+/* Whether it waits for our word. */
+bool gf_predecessor_waits(void);
+
+/* All servers are up: closes what none of them has taken, and says so. 0, or -EPIPE: it has gone. */
+int gf_predecessor_say_ready(void);
+
+/* A server is not up: it shall serve on. */
+void gf_predecessor_say_failed(const char *reason);
+
+#endif

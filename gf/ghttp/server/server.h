@@ -1,0 +1,83 @@
+/*
+ * The server: a name, its settings and routes, and one life: new → serving → draining → stopped.
+ *
+ * Thread: set-up by one thread before the start; the life's functions one at a time (the restart floor's
+ * thread, or the start); what is marked *any thread* at any time.
+ */
+#ifndef GF_GHTTP_SERVER_SERVER_H
+#define GF_GHTTP_SERVER_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gf/ghttp/ghttp.h>
+
+#include "../engine/listener.h"
+#include "../engine/service.h"
+#include "../route/chain.h"
+#include "settings.h"
+
+#define GF_SERVER_NAME_MAX 64
+#define GF_SERVER_ERROR_MAX 512
+
+enum gf_server_state { GF_SERVER_NEW, GF_SERVER_SERVING, GF_SERVER_DRAINING, GF_SERVER_STOPPED, GF_SERVER_FAILED };
+
+struct ghttp_server {
+    _Atomic(ghttp_server *) next; /* in the registry */
+    char name[GF_SERVER_NAME_MAX + 1];
+    _Atomic enum gf_server_state state;
+    pthread_mutex_t lock; /* guards error */
+    char error[GF_SERVER_ERROR_MAX];
+    struct gf_settings settings;
+    struct gf_router *router;
+    struct gf_chain chain;
+    struct gf_listener *listeners;
+    size_t listener_count;
+    struct gf_service service;
+    bool stop_asked;        /* by ghttp_server_shutdown(); under the state machine's lock */
+    int64_t drain_until_ms; /* CLOCK_MONOTONIC */
+};
+
+/* Where listeners come from that need not be opened: those of the process before this one. */
+struct gf_listener_source {
+    /* The descriptor of a listener for this server and address, which then belongs to the caller; or negative. */
+    int (*take)(const char *server, const struct gf_address *address, bool tls);
+    /* One that take() gave did not fit. */
+    void (*refuse)(int fd, const char *reason);
+};
+
+ghttp_server *gf_server_new(const char *name);
+
+/* Keeps a sentence as the server's error, unless it has one already (the first says what to mend first); gives result back. */
+int gf_server_fail(ghttp_server *s, int result, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* -EBUSY, with a sentence, once the server has been started: `call` came too late. 0 before. */
+int gf_server_check_new(ghttp_server *s, const char *call);
+
+/* Opens or takes over its listeners and serves. drained_fd: see service.h. 0 or a negative errno; logs the outcome. */
+int gf_server_start(ghttp_server *s, const struct gf_listener_source *source, int drained_fd);
+
+/* Drains: no more accepting, answers close. Its listeners stay open. Logs nothing. */
+void gf_server_drain(ghttp_server *s, int grace_ms, int64_t until_ms);
+
+/* Takes a drain back and accepts again. */
+void gf_server_resume(ghttp_server *s);
+
+/* Closes its listeners. Another process has taken them over, or nobody is to have them. */
+void gf_server_close_listeners(ghttp_server *s, bool handed_over);
+
+/* The process before this one has let go of the listeners: they, and the files of Unix sockets, are ours alone. */
+void gf_server_own_listeners(ghttp_server *s);
+
+/* Ends it with what is left of its connections; how many requests that has cut. */
+unsigned gf_server_stop(ghttp_server *s);
+
+/* Any thread: requests in flight and connections open. */
+unsigned gf_server_in_flight(const ghttp_server *s);
+unsigned gf_server_connections(const ghttp_server *s);
+enum gf_server_state gf_server_state(const ghttp_server *s);
+
+#endif

@@ -1,0 +1,267 @@
+#include "settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MINUTE_MS 60000
+#define DAY_MS (24 * 60 * MINUTE_MS)
+#define ROW(key, kind, member, fallback, min, max, meaning)                                                            \
+    {key, kind, offsetof(struct gf_settings, member), fallback, min, max, meaning}
+
+const struct gf_setting gf_setting_table[] = {
+    ROW("address", GF_SETTING_TEXT, address, "", 0, 4096,
+        "HTTP addresses as a comma list: 8100, :8100, 127.0.0.1:8100, [::1]:8100, unix:/run/a.sock"),
+    ROW("httpsAddr", GF_SETTING_TEXT, https_address, "", 0, 4096,
+        "HTTPS addresses; empty and a certificate set: those of `address`, else :443"),
+    ROW("httpsCertPath", GF_SETTING_TEXT, https_cert_path, "", 0, 4096, "the certificate chain, a PEM file"),
+    ROW("httpsKeyPath", GF_SETTING_TEXT, https_key_path, "", 0, 4096, "its private key, a PEM file"),
+    ROW("serverAgent", GF_SETTING_TEXT, server_agent, "GoFrame HTTP Server", 0, 256,
+        "the Server header of every answer; empty: none"),
+    ROW("keepAlive", GF_SETTING_BOOL, keep_alive, "true", 0, 1, "whether a connection serves more than one request"),
+    ROW("clientMaxBodySize", GF_SETTING_SIZE, client_max_body_size, "8m", 0, INT64_C(1) << 40,
+        "the largest body of a request; more is answered 413"),
+    ROW("maxHeaderBytes", GF_SETTING_SIZE, max_header_bytes, "10k", 1024, 1 << 20,
+        "the largest request line and headers together; more is answered 431 or 414"),
+    ROW("readTimeout", GF_SETTING_DURATION, read_timeout, "60s", 0, DAY_MS,
+        "for a whole request to arrive, from the connect or its first line; then 408; 0: no limit"),
+    ROW("writeTimeout", GF_SETTING_DURATION, write_timeout, "60s", 0, DAY_MS,
+        "without any progress while an answer is sent; then the connection is closed; 0: no limit"),
+    ROW("idleTimeout", GF_SETTING_DURATION, idle_timeout, "60s", 0, DAY_MS,
+        "between two requests of a connection; then it is closed; 0: no limit"),
+    ROW("maxConnections", GF_SETTING_COUNT, max_connections, "65536", 1, 1 << 20,
+        "connections open at once; one more is answered 503"),
+    ROW("maxConnectionsPerAddress", GF_SETTING_COUNT, max_connections_per_address, "0", 0, 1 << 20,
+        "of them from one address (IPv6: from one /64); 0: no limit"),
+    ROW("workers", GF_SETTING_COUNT, workers, "0", 0, 256,
+        "event loops of the process; 0: one for each core; the first server that starts decides"),
+    ROW("handlerThreads", GF_SETTING_COUNT, handler_threads, "2048", 1, 32768,
+        "handlers of the process that may block at once; beyond, requests are answered 503; the first server decides"),
+    ROW("graceful", GF_SETTING_BOOL, graceful, "false", 0, 1,
+        "whether a restart hands the ports to the new process without a gap; on as soon as one server has it on"),
+    ROW("gracefulReadyTimeout", GF_SETTING_DURATION, graceful_ready_timeout, "30s", 100, DAY_MS,
+        "for a new process to become ready; then it is killed and the old one serves on"),
+    ROW("gracefulShutdownTimeout", GF_SETTING_DURATION, graceful_shutdown_timeout, "60s", 0, DAY_MS,
+        "for requests in flight to finish at a restart or a shutdown; then they are cut"),
+    ROW("adminToken", GF_SETTING_TEXT, admin_token, "", 0, 256,
+        "opens the admin page to everyone who sends it as `Authorization: Bearer`; empty: local peers only"),
+    ROW("adminExeFolders", GF_SETTING_TEXT, admin_exe_folders, "", 0, 4096,
+        "folders, separated by colons, that newExeFilePath may name a file of; empty: any"),
+};
+const size_t gf_setting_count = sizeof(gf_setting_table) / sizeof(*gf_setting_table);
+
+/* ---- values ---- */
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+static const struct unit sizes[] = {{"", 1},        {"b", 1},        {"k", 1 << 10},  {"kb", 1 << 10}, {"m", 1 << 20},
+                                    {"mb", 1 << 20}, {"g", 1 << 30}, {"gb", 1 << 30}, {NULL, 0}};
+static const struct unit durations[] = {{"", 1000},       {"ms", 1},         {"s", 1000}, {"m", MINUTE_MS},
+                                        {"h", 60 * MINUTE_MS}, {"d", DAY_MS}, {NULL, 0}};
+static const struct unit counts[] = {{"", 1}, {NULL, 0}};
+
+static int parse_number(const char *value, const struct unit *units, int64_t *ret_number)
+{
+    char *end;
+    long long number;
+
+    if (!isdigit((unsigned char)*value))
+        return -EINVAL;
+    errno = 0;
+    number = strtoll(value, &end, 10);
+    if (errno)
+        return -ERANGE;
+    for (; units->name; units++) {
+        if (strcasecmp(units->name, end))
+            continue;
+        if (number > INT64_MAX / units->factor)
+            return -ERANGE;
+        *ret_number = number * units->factor;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+static int parse_bool(const char *value, bool *ret_value)
+{
+    static const char *const words[] = {"false", "0", "off", "no", "true", "1", "on", "yes"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (!strcasecmp(words[i], value)) {
+            *ret_value = i >= 4;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+static int set_text(const struct gf_setting *row, char **member, const char *value)
+{
+    char *copy;
+
+    if ((int64_t)strlen(value) > row->max)
+        return -ERANGE;
+    copy = strdup(value);
+    if (!copy)
+        return -ENOMEM;
+    free(*member);
+    *member = copy;
+    return 0;
+}
+
+static int set_number(const struct gf_setting *row, int64_t *member, const char *value)
+{
+    const struct unit *units = row->kind == GF_SETTING_SIZE       ? sizes
+                               : row->kind == GF_SETTING_DURATION ? durations
+                                                                  : counts;
+    int64_t number;
+    int result = parse_number(value, units, &number);
+
+    if (result < 0)
+        return result;
+    if (number < row->min || number > row->max)
+        return -ERANGE;
+    *member = number;
+    return 0;
+}
+
+static int set_row(struct gf_settings *settings, const struct gf_setting *row, const char *value)
+{
+    void *member = (char *)settings + row->offset;
+
+    switch (row->kind) {
+    case GF_SETTING_TEXT:
+        return set_text(row, member, value);
+    case GF_SETTING_BOOL:
+        return parse_bool(value, member);
+    default:
+        return set_number(row, member, value);
+    }
+}
+
+/* ---- keys ---- */
+
+/* Lower case, without what does not matter; false: too long for any key. */
+static bool fold_key(const char *key, char *folded, size_t size)
+{
+    size_t length = 0;
+
+    for (; *key; key++) {
+        if (strchr("-_ ", *key))
+            continue;
+        if (length + 1 >= size)
+            return false;
+        folded[length++] = (char)tolower((unsigned char)*key);
+    }
+    folded[length] = 0;
+    return true;
+}
+
+static const struct gf_setting *find_row(const char *key)
+{
+    char wanted[64], known[64];
+
+    if (!fold_key(key, wanted, sizeof(wanted)))
+        return NULL;
+    for (size_t i = 0; i < gf_setting_count; i++)
+        if (fold_key(gf_setting_table[i].key, known, sizeof(known)) && !strcmp(known, wanted))
+            return &gf_setting_table[i];
+    return NULL;
+}
+
+/* Levenshtein's distance of two short words, one row of the matrix at a time. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[65], length = strlen(b);
+
+    for (size_t j = 0; j <= length; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= length; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[length];
+}
+
+static const char *nearest_key(const char *key)
+{
+    char wanted[64], known[64];
+    const char *nearest = gf_setting_table[0].key;
+    size_t least = SIZE_MAX;
+
+    if (!fold_key(key, wanted, sizeof(wanted)))
+        return nearest;
+    for (size_t i = 0; i < gf_setting_count; i++) {
+        size_t far = fold_key(gf_setting_table[i].key, known, sizeof(known)) ? distance(wanted, known) : SIZE_MAX;
+
+        if (far < least) {
+            least = far;
+            nearest = gf_setting_table[i].key;
+        }
+    }
+    return nearest;
+}
+
+/* ---- the room's offers ---- */
+
+int gf_settings_init(struct gf_settings *settings)
+{
+    *settings = (struct gf_settings){.address = NULL};
+    for (size_t i = 0; i < gf_setting_count; i++) {
+        int result = set_row(settings, &gf_setting_table[i], gf_setting_table[i].fallback);
+
+        if (result < 0) {
+            gf_settings_finish(settings);
+            return result;
+        }
+    }
+    return 0;
+}
+
+void gf_settings_finish(struct gf_settings *settings)
+{
+    for (size_t i = 0; i < gf_setting_count; i++) {
+        char **member = (char **)((char *)settings + gf_setting_table[i].offset);
+
+        if (gf_setting_table[i].kind != GF_SETTING_TEXT)
+            continue;
+        free(*member);
+        *member = NULL;
+    }
+}
+
+int gf_settings_set(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size)
+{
+    const struct gf_setting *row = find_row(key);
+    int result;
+
+    if (!row) {
+        snprintf(error, error_size, "there is no setting \"%.64s\"; did you mean \"%s\"?", key, nearest_key(key));
+        return -ENOENT;
+    }
+    result = set_row(settings, row, value);
+    if (result == -ERANGE)
+        snprintf(error, error_size, "\"%s\": \"%.64s\" is out of range (%lld to %lld)", row->key, value,
+                 (long long)row->min, (long long)row->max);
+    else if (result < 0)
+        snprintf(error, error_size, "\"%s\": \"%.64s\" is not a value for it: %s", row->key, value, row->meaning);
+    return result == -ERANGE ? -EINVAL : result;
+}

@@ -1,0 +1,68 @@
+/*
+ * Settings: what can be set on a server, in one table: key, kind, default, range, meaning. The table is the parser,
+ * the defaults and the documentation (docs/settings.md is tested against it).
+ *
+ * Thread: before start; read only afterwards.
+ */
+#ifndef GF_GHTTP_SERVER_SETTINGS_H
+#define GF_GHTTP_SERVER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum gf_setting_kind {
+    GF_SETTING_TEXT,     /* char * */
+    GF_SETTING_BOOL,     /* bool: true, 1, on, yes, false, 0, off, no */
+    GF_SETTING_COUNT,    /* int64_t */
+    GF_SETTING_SIZE,     /* int64_t in bytes: 8388608, 8k, 8m, 1g */
+    GF_SETTING_DURATION, /* int64_t in milliseconds: 60 (seconds), 500ms, 60s, 5m, 1h, 1d */
+};
+
+struct gf_settings {
+    char *address;
+    char *https_address;
+    char *https_cert_path;
+    char *https_key_path;
+    char *server_agent;
+    char *admin_token;
+    char *admin_exe_folders;
+    bool keep_alive;
+    bool graceful;
+    int64_t graceful_ready_timeout;
+    int64_t graceful_shutdown_timeout;
+    int64_t client_max_body_size;
+    int64_t max_header_bytes;
+    int64_t read_timeout;
+    int64_t write_timeout;
+    int64_t idle_timeout;
+    int64_t max_connections;
+    int64_t max_connections_per_address;
+    int64_t workers;
+    int64_t handler_threads;
+};
+
+struct gf_setting {
+    const char *key; /* as documented: clientMaxBodySize */
+    enum gf_setting_kind kind;
+    size_t offset; /* in struct gf_settings */
+    const char *fallback;
+    int64_t min, max; /* of numbers, in their unit; of texts the length */
+    const char *meaning;
+};
+
+/* The table. */
+extern const struct gf_setting gf_setting_table[];
+extern const size_t gf_setting_count;
+
+/* All defaults. 0 or -ENOMEM. */
+int gf_settings_init(struct gf_settings *settings);
+void gf_settings_finish(struct gf_settings *settings);
+
+/*
+ * Sets one by its key; case, '-', '_' and blanks in the key do not matter. 0; -ENOENT (the sentence in error names
+ * the nearest key), -EINVAL, -ENOMEM; then nothing has changed.
+ */
+int gf_settings_set(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size);
+
+#endif
