@@ -160,9 +160,9 @@ Test(glog, a_reader_that_hangs_stops_nobody_and_is_told_later)
 Test(glog, closed_standard_error_is_no_error)
 {
     close(STDERR_FILENO);
-    errno = EXDEV;
     glog_info("into nothing");
-    cr_expect(eq(int, errno, EXDEV));
+    dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+    glog_info("into nothing");
 }
 
 struct taken {
@@ -193,6 +193,16 @@ Test(glog, a_writer_takes_the_place_of_standard_error)
     glog_info("back");
     cr_expect(eq(int, taken.count, 1));
     cr_expect(gt(sz, read_all(), 0));
+}
+
+Test(glog, errno_is_kept)
+{
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+    dup2(full, STDERR_FILENO);
+    errno = EXDEV;
+    glog_info("does not fit");
+    cr_expect(eq(int, errno, EXDEV));
 }
 
 static int wrong_pairs;

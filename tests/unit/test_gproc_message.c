@@ -215,6 +215,10 @@ Test(gproc_message, nonsense_is_refused)
     header.data_size = 4;
     memcpy(packet, &header, sizeof(header));
     cr_expect(eq(int, raw_answer(packet, sizeof(header) + 3), -EBADMSG), "sizes that wrap around");
+    header = (struct gf_packet_header){GF_PACKET_MAGIC, GPROC_GROUP_MAX + 1, 0};
+    memset(packet, 'g', 200);
+    memcpy(packet, &header, sizeof(header));
+    cr_expect(eq(int, raw_answer(packet, sizeof(header) + GPROC_GROUP_MAX + 1), -EBADMSG), "a name that is too long");
     header = (struct gf_packet_header){"none", 1, 2};
     memcpy(packet, &header, sizeof(header));
     cr_expect(eq(int, raw_answer(packet, sizeof(header) + 3), -EBADMSG), "another magic");

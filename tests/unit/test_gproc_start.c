@@ -132,6 +132,15 @@ Test(gproc_start, takes_the_variable_and_protects_its_descriptors)
     expect_value("fd1", "inherited");
 }
 
+Test(gproc_start, leaves_the_standard_descriptors_to_its_children)
+{
+    setenv("R", "{\"parent\":7,\"control\":1,\"stderr\":2,\"servers\":{\"s\":{\"http\":\":1#0,:2#1,:3#2\"}}}", 1);
+    run("GF_SERVER_RELOAD=$R \"$P\" start 0 1 2");
+    expect_value("fd0", "inherited");
+    expect_value("fd1", "inherited");
+    expect_value("fd2", "inherited");
+}
+
 static void expect_no_parent(const char *text)
 {
     setenv("R", text, 1);
