@@ -90,8 +90,9 @@ int gproc_search_binary(const char *name, char *buffer, size_t size)
         result = gf_binary_search_path(name, getenv("PATH"), path, sizeof(path));
     if (result < 0)
         return result;
-    if (strlen(path) >= size)
+    size_t length = strlen(path);
+    if (length >= size)
         return -ENAMETOOLONG;
-    strcpy(buffer, path);
+    memcpy(buffer, path, length + 1);
     return 0;
 }
