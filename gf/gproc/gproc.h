@@ -197,7 +197,7 @@ typedef struct gproc_message gproc_message;
  * @param data size bytes, which may be 0.
  * @return 0: queued there; -ESRCH: the process does not exist or does not listen; -ENOBUFS: its queue is full;
  *         -EMSGSIZE: more than GPROC_MESSAGE_MAX or GPROC_GROUP_MAX; -ETIMEDOUT: no answer for five seconds;
- *         -EPERM: the folder of the sockets, or who listens there, is not this user's.
+ *         -EPERM: the folder of the sockets, or who listens there, is not this user's; -EINVAL: no data.
  * Thread: any thread; blocks.
  */
 GF_API int gproc_send(pid_t pid, const char *group, const void *data, size_t size);
@@ -220,7 +220,8 @@ GF_API int gproc_listen(void);
  *
  * @param group NULL is "".
  * @param timeout_ms how long to wait for one, in milliseconds; 0: do not wait; negative: without a limit.
- * @return to be freed with gproc_message_free(); NULL with errno set: ETIMEDOUT, or as gproc_listen() says.
+ * @return to be freed with gproc_message_free(); NULL with errno set: ETIMEDOUT; EMSGSIZE: the name is too long;
+ *         or as gproc_listen() says.
  * Thread: any thread; blocks.
  */
 GF_API gproc_message *gproc_receive(const char *group, int timeout_ms);

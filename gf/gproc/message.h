@@ -27,8 +27,12 @@ struct gf_packet_header {
 /* A message made of a packet; -EBADMSG, -ENOMEM. Thread: any thread. */
 int gf_message_parse(const char *packet, size_t size, pid_t sender, gproc_message **ret_message);
 
-/* Puts a message into its group's queue, which owns it then; -ENOBUFS: a bound is reached. Thread: any thread. */
-int gf_message_queue_push(gproc_message *message);
+/*
+ * Puts a message into its group's queue, which owns it then, if confirm(peer) says that its sender was told so. It is
+ * told before anybody can take the message: who takes it may end the process at once. -ENOBUFS: a bound is reached,
+ * -EPIPE: not confirmed; then the message is still the caller's. Thread: any thread.
+ */
+int gf_message_queue_push(gproc_message *message, bool (*confirm)(int peer), int peer);
 
 /* The oldest message of a group; waits until deadline (as in deadline.h), -ETIMEDOUT. Thread: any thread. */
 int gf_message_queue_pop(const char *group, int64_t deadline, gproc_message **ret_message);

@@ -77,25 +77,33 @@ static size_t weight_of(const gproc_message *message)
     return sizeof(*message) + message->size;
 }
 
-int gf_message_queue_push(gproc_message *message)
+/* With the lock. */
+static void append(struct group *group, gproc_message *message)
 {
-    int result = -ENOBUFS;
+    if (group->first == NULL)
+        group->first = message;
+    else
+        group->last->next = message;
+    group->last = message;
+    group->count++;
+    queues.bytes += weight_of(message);
+    pthread_cond_broadcast(&queues.arrived);
+}
+
+int gf_message_queue_push(gproc_message *message, bool (*confirm)(int peer), int peer)
+{
+    int result = 0;
 
     pthread_mutex_lock(&queues.lock);
     struct group *group = find_group(message->group);
     if (group == NULL)
         group = free_group();
-    if (group != NULL && group->count < GROUP_MESSAGES_MAX && weight_of(message) <= QUEUED_BYTES_MAX - queues.bytes) {
-        if (group->first == NULL)
-            group->first = message;
-        else
-            group->last->next = message;
-        group->last = message;
-        group->count++;
-        queues.bytes += weight_of(message);
-        pthread_cond_broadcast(&queues.arrived);
-        result = 0;
-    }
+    if (group == NULL || group->count >= GROUP_MESSAGES_MAX || weight_of(message) > QUEUED_BYTES_MAX - queues.bytes)
+        result = -ENOBUFS;
+    else if (!confirm(peer))
+        result = -EPIPE;
+    else
+        append(group, message);
     pthread_mutex_unlock(&queues.lock);
     return result;
 }

@@ -95,15 +95,26 @@ static bool accept_peer(struct receiver *receiver)
     return true;
 }
 
-/* The packet's fate: 0 once it is queued. */
-static int take_packet(const char *packet, size_t size, pid_t sender)
+/* Never waits: the answer is the first thing in an empty buffer. */
+static bool answer(int peer, int32_t code)
+{
+    return send(peer, &code, sizeof(code), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(code);
+}
+
+static bool answer_queued(int peer)
+{
+    return answer(peer, 0);
+}
+
+/* 0: queued, and the peer knows. */
+static int take_packet(const char *packet, size_t size, const struct peer *peer)
 {
     gproc_message *message;
 
-    int result = gf_message_parse(packet, size, sender, &message);
+    int result = gf_message_parse(packet, size, peer->pid, &message);
     if (result < 0)
         return result;
-    result = gf_message_queue_push(message);
+    result = gf_message_queue_push(message, answer_queued, peer->fd);
     if (result < 0)
         gproc_message_free(message);
     return result;
@@ -112,18 +123,18 @@ static int take_packet(const char *packet, size_t size, pid_t sender)
 /* False: nothing has come yet. True: the peer has got its answer, or has gone. */
 static bool serve_peer(struct receiver *receiver, const struct peer *peer)
 {
-    /* MSG_TRUNC: the real size of a packet that is too large, which then does not parse. */
+    /* MSG_TRUNC: the real size of a packet that is too large. */
     ssize_t size = recv(peer->fd, receiver->packet, sizeof(receiver->packet), MSG_DONTWAIT | MSG_TRUNC);
 
     if (size < 0)
         return errno != EAGAIN && errno != EINTR;
-    if (size > 0) {
-        bool whole = (size_t)size <= sizeof(receiver->packet);
-        int32_t answer = whole ? take_packet(receiver->packet, (size_t)size, peer->pid) : -EMSGSIZE;
-        /* One that does not wait for its answer does not get it. */
-        if (send(peer->fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-            return true;
-    }
+    if (size == 0)
+        return true;
+    int result = -EMSGSIZE;
+    if ((size_t)size <= sizeof(receiver->packet))
+        result = take_packet(receiver->packet, (size_t)size, peer);
+    if (result < 0)
+        answer(peer->fd, result); /* one that has gone does not get it */
     return true;
 }
 
