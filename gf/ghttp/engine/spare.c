@@ -181,7 +181,9 @@ bool gf_spare_run(gf_spare_job *fn, void *arg)
 
     pthread_mutex_lock(&spares.lock);
     if (atomic_load(&spares.idle_count) > spares.reserve)
-        give(spare = pop_idle(), fn, arg);
+        spare = pop_idle();
+    if (spare)
+        give(spare, fn, arg);
     else
         spare = make_thread(fn, arg);
     pthread_mutex_unlock(&spares.lock);
