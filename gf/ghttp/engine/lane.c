@@ -70,7 +70,7 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
-static void log_from_library(void *cls, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void log_from_library(void *cls, const char *format, va_list arguments)
 {
     char line[512];
     size_t length;
