@@ -313,7 +313,7 @@ static void serve(void)
         return;
     if (take_flag(&M.shutdown_asked)) {
         begin_shutdown();
-    } else if (request) {
+    } else if (request && take_flag(&M.set_up)) { /* else not all servers have their listeners yet */
         begin_restart(request);
     } else {
         int64_t next = end_drained(take_flag(&M.force_asked));
