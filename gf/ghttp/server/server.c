@@ -188,9 +188,11 @@ static void release(ghttp_server *s)
     gf_address_counts_free(s->service.address_counts);
     s->service.address_counts = NULL;
     gf_server_close_listeners(s, false);
+    pthread_mutex_lock(&s->lock);
     free(s->listeners);
     s->listeners = NULL;
     s->listener_count = 0;
+    pthread_mutex_unlock(&s->lock);
 }
 
 static int open_and_serve(ghttp_server *s, const struct gf_listener_source *source, int drained_fd, char *error,
@@ -308,6 +310,17 @@ unsigned gf_server_connections(const ghttp_server *s)
 enum gf_server_state gf_server_state(const ghttp_server *s)
 {
     return atomic_load(&s->state);
+}
+
+void gf_server_each_listener(ghttp_server *s, void (*fn)(const struct gf_listener *listener, void *arg), void *arg)
+{
+    enum gf_server_state state;
+
+    pthread_mutex_lock(&s->lock);
+    state = gf_server_state(s);
+    for (size_t i = 0; (state == GF_SERVER_SERVING || state == GF_SERVER_DRAINING) && i < s->listener_count; i++)
+        fn(&s->listeners[i], arg);
+    pthread_mutex_unlock(&s->lock);
 }
 
 const char *ghttp_server_name(const ghttp_server *s)

@@ -29,7 +29,7 @@ struct ghttp_server {
     _Atomic(ghttp_server *) next; /* in the registry */
     char name[GF_SERVER_NAME_MAX + 1];
     _Atomic enum gf_server_state state;
-    pthread_mutex_t lock; /* guards error */
+    pthread_mutex_t lock; /* guards error, and the listeners against their end */
     char error[GF_SERVER_ERROR_MAX];
     struct gf_settings settings;
     struct gf_router *router;
@@ -79,5 +79,8 @@ unsigned gf_server_stop(ghttp_server *s);
 unsigned gf_server_in_flight(const ghttp_server *s);
 unsigned gf_server_connections(const ghttp_server *s);
 enum gf_server_state gf_server_state(const ghttp_server *s);
+
+/* Any thread: calls fn for each listener, if it serves or drains; fn does not block. */
+void gf_server_each_listener(ghttp_server *s, void (*fn)(const struct gf_listener *listener, void *arg), void *arg);
 
 #endif

@@ -1,0 +1,170 @@
+#include "admin_status.h"
+
+#include <cjson/cJSON.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <gf/gproc/gproc.h>
+
+#include "../../gproc/start.h"
+#include "../engine/engine.h"
+#include "../restart/graceful.h"
+#include "../server/registry.h"
+#include "../server/server.h"
+
+static void put_number(cJSON *object, const char *name, double number, bool *complete)
+{
+    *complete &= cJSON_AddNumberToObject(object, name, number) != NULL;
+}
+
+static void put_text(cJSON *object, const char *name, const char *text, bool *complete)
+{
+    *complete &= cJSON_AddStringToObject(object, name, text ? text : "") != NULL;
+}
+
+static void put_bool(cJSON *object, const char *name, bool value, bool *complete)
+{
+    *complete &= cJSON_AddBoolToObject(object, name, value) != NULL;
+}
+
+/* The item belongs to the object afterwards, or to nobody. */
+static void put_item(cJSON *object, const char *name, cJSON *item, bool *complete)
+{
+    if (!item || !cJSON_AddItemToObject(object, name, item)) {
+        cJSON_Delete(item);
+        *complete = false;
+    }
+}
+
+static cJSON *whole_or_none(cJSON *object, bool complete)
+{
+    if (complete)
+        return object;
+    cJSON_Delete(object);
+    return NULL;
+}
+
+/* ---- outcomes --------------------------------------------------------------------------------- */
+
+void gf_admin_outcome_format(const struct gf_outcome *outcome, char *text, unsigned long size)
+{
+    if (outcome->result < 0)
+        snprintf(text, size, "server restart failed: %s", outcome->reason);
+    else if (outcome->new_pid == outcome->old_pid)
+        snprintf(text, size,
+                 "server restarting: graceful is off, so a full restart has begun; %d finishes its requests and then "
+                 "executes anew, as generation %u",
+                 (int)outcome->old_pid, outcome->generation);
+    else
+        snprintf(text, size, "server restarted: %d -> %d, generation %u, %lld ms", (int)outcome->old_pid,
+                 (int)outcome->new_pid, outcome->generation, (long long)outcome->took_ms);
+}
+
+cJSON *gf_admin_outcome_new(const struct gf_outcome *outcome)
+{
+    char text[GF_OUTCOME_REASON_MAX + 64];
+    cJSON *object = cJSON_CreateObject();
+    bool complete = object != NULL;
+
+    gf_admin_outcome_format(outcome, text, sizeof(text));
+    put_bool(object, "ok", outcome->result == 0, &complete);
+    put_number(object, "old_pid", outcome->old_pid, &complete);
+    put_number(object, "new_pid", outcome->new_pid, &complete);
+    put_number(object, "generation", outcome->generation, &complete);
+    put_number(object, "took_ms", (double)outcome->took_ms, &complete);
+    put_text(object, "executable", outcome->executable, &complete);
+    put_text(object, "message", text, &complete);
+    return whole_or_none(object, complete);
+}
+
+/* ---- servers ---------------------------------------------------------------------------------- */
+
+struct listing {
+    cJSON *array;
+    bool complete;
+};
+
+static void list_listener(const struct gf_listener *listener, void *arg)
+{
+    struct listing *listing = arg;
+    char text[GF_ADDRESS_TEXT_MAX + 8];
+    cJSON *item = cJSON_CreateObject();
+
+    gf_listener_text(listener, text, sizeof(text));
+    put_text(item, "scheme", listener->tls ? "https" : "http", &listing->complete);
+    put_text(item, "address", text, &listing->complete);
+    put_number(item, "port", listener->port, &listing->complete);
+    if (!item || !cJSON_AddItemToArray(listing->array, item)) {
+        cJSON_Delete(item);
+        listing->complete = false;
+    }
+}
+
+static cJSON *make_server(ghttp_server *s)
+{
+    static const char *const states[] = {"new", "serving", "draining", "stopped", "failed"};
+    static const struct gf_service_counters none;
+    enum gf_server_state state = gf_server_state(s);
+    /* Before its start and after its end a server's service is not there to be read. */
+    const struct gf_service_counters *counters =
+        state == GF_SERVER_SERVING || state == GF_SERVER_DRAINING ? &s->service.counters : &none;
+    cJSON *object = cJSON_CreateObject();
+    struct listing listing = {.array = cJSON_CreateArray(), .complete = object != NULL};
+
+    put_text(object, "name", s->name, &listing.complete);
+    put_text(object, "state", states[state], &listing.complete);
+    gf_server_each_listener(s, list_listener, &listing);
+    put_item(object, "listeners", listing.array, &listing.complete);
+    put_number(object, "connections", atomic_load(&counters->connections), &listing.complete);
+    put_number(object, "in_flight", atomic_load(&counters->in_flight), &listing.complete);
+    put_number(object, "requests", (double)atomic_load(&counters->requests), &listing.complete);
+    put_number(object, "refused", (double)atomic_load(&counters->refused), &listing.complete);
+    put_number(object, "overloaded", (double)atomic_load(&counters->overloaded), &listing.complete);
+    return whole_or_none(object, listing.complete);
+}
+
+static cJSON *make_servers(void)
+{
+    cJSON *array = cJSON_CreateArray();
+    bool complete = array != NULL;
+
+    for (ghttp_server *s = gf_registry_first(); s && complete; s = gf_registry_next(s)) {
+        cJSON *item = make_server(s);
+
+        if (!item || !cJSON_AddItemToArray(array, item)) {
+            cJSON_Delete(item);
+            complete = false;
+        }
+    }
+    return whole_or_none(array, complete);
+}
+
+/* ---- the process ------------------------------------------------------------------------------ */
+
+cJSON *gf_admin_status_new(void)
+{
+    struct gf_graceful_facts facts;
+    struct gf_engine_facts engine;
+    cJSON *object = cJSON_CreateObject();
+    bool complete = object != NULL;
+
+    gf_graceful_facts(&facts);
+    gf_engine_facts(&engine);
+    put_number(object, "pid", getpid(), &complete);
+    put_number(object, "parent", gproc_ppid(), &complete);
+    put_number(object, "generation", facts.generation, &complete);
+    put_number(object, "uptime_ms", (double)gproc_uptime(), &complete);
+    put_text(object, "executable", gf_start_get()->exe_path, &complete);
+    put_bool(object, "graceful", facts.graceful, &complete);
+    put_text(object, "state", gf_graceful_state_name(facts.state), &complete);
+    put_number(object, "restart_took_ms", (double)facts.restart_took_ms, &complete);
+    put_number(object, "workers", engine.workers, &complete);
+    put_number(object, "threads", engine.threads, &complete);
+    put_number(object, "idle_threads", engine.idle_threads, &complete);
+    put_item(object, "last_restart", facts.has_outcome ? gf_admin_outcome_new(&facts.last) : cJSON_CreateNull(),
+             &complete);
+    put_item(object, "servers", make_servers(), &complete);
+    return whole_or_none(object, complete);
+}
