@@ -113,8 +113,8 @@ static void settle(int result, pid_t new_pid, const char *reason)
 static void fail(int result, const char *reason)
 {
     glog_error("server restart failed: %s", reason);
+    enter(GF_GRACEFUL_SERVING, serve); /* first: who is told may ask again at once */
     settle(result, 0, reason);
-    enter(GF_GRACEFUL_SERVING, serve);
 }
 
 /* ---- draining servers, in every state ---- */
