@@ -119,8 +119,8 @@ int gf_address_parse(const char *text, size_t length, struct gf_address *ret_add
     else
         result = parse_internet(address.text, &address);
     if (result < 0) {
-        snprintf(error, error_size,
-                 "\"%s\" is no address; write 8100, :8100, 127.0.0.1:8100, [::1]:8100 or unix:/path", address.text);
+        snprintf(error, error_size, "\"%s\" is no address; write 8100, :8100, 127.0.0.1:8100, [::1]:8100 or unix:/path",
+                 address.text);
         return result;
     }
     *ret_address = address;
@@ -157,7 +157,8 @@ int gf_address_parse_list(const char *list, struct gf_address **ret_addresses, s
             snprintf(error, error_size, "more than %d addresses", GF_ADDRESS_LIST_MAX);
             goto fail;
         }
-        result = gf_address_parse(at, comma ? (size_t)(comma - at) : strlen(at), &addresses[count++], error, error_size);
+        result =
+            gf_address_parse(at, comma ? (size_t)(comma - at) : strlen(at), &addresses[count++], error, error_size);
         if (result < 0)
             goto fail;
         if (is_repeated(addresses, count)) {

@@ -34,14 +34,14 @@ struct gf_connection {
     struct gf_exchange *exchange; /* the request that is under way */
     int fd;                       /* libmicrohttpd's; it closes it */
     enum gf_wait wait;
-    int64_t since_ms;             /* begin of the wait */
-    uint64_t sent;                /* what the client had acknowledged when GF_WAIT_WRITE was last looked at */
-    uint64_t consumed;            /* bytes of the requests so far, of plain HTTP */
-    unsigned answered;            /* requests answered on it */
-    bool countable;               /* consumed is exact */
-    bool ended_here;              /* we have ended it: no second goodbye */
-    bool lingers;                 /* close it only once the client has stopped sending */
-    uint64_t address_key;         /* for the limit per address */
+    int64_t since_ms;     /* begin of the wait */
+    uint64_t sent;        /* what the client had acknowledged when GF_WAIT_WRITE was last looked at */
+    uint64_t consumed;    /* bytes of the requests so far, of plain HTTP */
+    unsigned answered;    /* requests answered on it */
+    bool countable;       /* consumed is exact */
+    bool ended_here;      /* we have ended it: no second goodbye */
+    bool lingers;         /* close it only once the client has stopped sending */
+    uint64_t address_key; /* for the limit per address */
 };
 
 TAILQ_HEAD(gf_wait_list, gf_connection);

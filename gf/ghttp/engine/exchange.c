@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gf/glog/glog.h>
+
 #include "../message/arena.h"
 #include "connection.h"
 #include "head.h"
@@ -96,6 +98,19 @@ static struct gf_connection *connection_of(struct MHD_Connection *mhd)
     return info ? info->socket_context : NULL;
 }
 
+/*
+ * libmicrohttpd would parse the query next, and spend 56 bytes of the connection's memory on each argument of it. It
+ * is parsed by the message floor when a handler asks, so it is hidden here: what follows the '?' is cut off, in
+ * libmicrohttpd's own buffer, behind which only we look (head.c).
+ */
+static void hide_query(const char *target)
+{
+    char *question_mark = target ? strchr(target, '?') : NULL;
+
+    if (question_mark && question_mark[1])
+        question_mark[1] = 0;
+}
+
 struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connection *mhd, const char *target)
 {
     struct gf_connection *connection = connection_of(mhd);
@@ -117,11 +132,12 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     x->mhd = mhd;
     x->pace = NULL;
     x->state = GF_EXCHANGE_BEGUN;
-    x->suspended = x->chunked = false;
+    x->suspended = x->chunked = x->closing = false;
     x->wire_target = target;
     x->request.server = lane->service->server;
     x->request.secure = lane->tls;
     x->request.target = gf_arena_strdup(x->request.arena, target ? target : "");
+    hide_query(target);
     set_peer(&x->request, mhd);
     connection->exchange = x;
     gf_connection_wait(connection, GF_WAIT_READ);
@@ -191,7 +207,7 @@ static bool closes_after(const struct gf_exchange *x)
            atomic_load_explicit(&service->draining, memory_order_relaxed);
 }
 
-static struct MHD_Response *make_response(const struct gf_exchange *x)
+static struct MHD_Response *make_response(struct gf_exchange *x)
 {
     const struct gf_response *made = &x->request.response;
     const char *agent = x->lane->service->agent;
@@ -203,7 +219,8 @@ static struct MHD_Response *make_response(const struct gf_exchange *x)
         good = MHD_add_response_header(response, "Server", agent) == MHD_YES;
     for (size_t i = 0; good && i < made->headers.count; i++)
         good = MHD_add_response_header(response, made->headers.items[i].name, made->headers.items[i].value) == MHD_YES;
-    if (good && closes_after(x) && !gf_fields_find(&made->headers, "Connection"))
+    x->closing = closes_after(x);
+    if (good && x->closing && !gf_fields_find(&made->headers, "Connection"))
         good = MHD_add_response_header(response, "Connection", "close") == MHD_YES;
     if (!good && response) {
         MHD_destroy_response(response);
@@ -212,15 +229,54 @@ static struct MHD_Response *make_response(const struct gf_exchange *x)
     return response;
 }
 
+/* What libmicrohttpd keeps of each header and each cookie, and what an answer has besides the headers of its handler.
+ */
+#define PARSED_FIELD_SIZE 64
+#define ANSWER_HEAD_SIZE 512
+
+static size_t count_char(const char *text, char c)
+{
+    size_t count = 0;
+
+    for (; text && (text = strchr(text, c)); text++)
+        count++;
+    return count;
+}
+
+/* libmicrohttpd drops a connection without a word when an answer's head has no room beside the request's. */
+static bool has_room_for_head(const struct gf_exchange *x)
+{
+    const struct ghttp_request *r = &x->request;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const char *cookies = gf_fields_find(&r->headers, "Cookie");
+    size_t used = ANSWER_HEAD_SIZE + r->headers.count * PARSED_FIELD_SIZE + (info ? info->header_size : 0);
+
+    if (cookies)
+        used += strlen(cookies) + (1 + count_char(cookies, ';')) * PARSED_FIELD_SIZE;
+    for (size_t i = 0; i < r->response.headers.count; i++)
+        used += strlen(r->response.headers.items[i].name) + strlen(r->response.headers.items[i].value) + 4;
+    return used <= gf_lane_memory(x->lane);
+}
+
+/* The last resort: an answer of which not even the text of a 500 had room. */
+static void make_bare(struct gf_exchange *x)
+{
+    gf_response_reset(&x->request);
+    x->request.response.status = 500;
+}
+
 void gf_exchange_answer(struct gf_exchange *x)
 {
     struct MHD_Response *response;
     bool queued;
 
-    if (x->request.response.failed) { /* not even the text of a 500 had room */
-        gf_response_reset(&x->request);
-        x->request.response.status = 500;
+    if (!x->request.response.failed && !has_room_for_head(x)) {
+        glog_error("the answer to %.256s: its headers do not fit beside those of the request; raise maxHeaderBytes",
+                   x->request.target);
+        x->request.response.failed = true;
     }
+    if (x->request.response.failed)
+        make_bare(x);
     response = make_response(x);
     gf_connection_wait(x->connection, GF_WAIT_WRITE);
     x->lane->runnable = true;
@@ -274,6 +330,8 @@ void gf_exchange_end(struct gf_exchange *x, bool complete)
     if (x->state == GF_EXCHANGE_ANSWERED) {
         c->answered++;
         atomic_fetch_add_explicit(&service->counters.requests, 1, memory_order_relaxed);
+        if (complete && x->closing)
+            atomic_fetch_add_explicit(&service->counters.closed, 1, memory_order_relaxed);
     } else {
         c->lingers = true;
     }

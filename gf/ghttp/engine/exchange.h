@@ -37,10 +37,11 @@ struct gf_exchange {
     struct gf_connection *connection;
     struct MHD_Connection *mhd;
     const char *wire_target; /* where the target stands in the connection's memory */
-    struct gf_pace *pace; /* of the route, while a handler runs */
+    struct gf_pace *pace;    /* of the route, while a handler runs */
     enum gf_exchange_state state;
     bool suspended;
     bool chunked;
+    bool closing; /* the answer says that the connection closes */
 };
 
 STAILQ_HEAD(gf_ready_list, gf_exchange);

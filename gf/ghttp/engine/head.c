@@ -1,14 +1,14 @@
 #include "head.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "../message/arena.h"
+#include "../message/ascii.h"
+#include "../message/token.h"
 #include "exchange.h"
 #include "lane.h"
 #include "service.h"
@@ -28,36 +28,19 @@ struct reading {
     int status; /* of the refusal; 0 so far */
 };
 
-/* RFC 9110, 5.6.2 */
-static bool is_token(const char *text, size_t size)
+/* Four names matter to where a request ends and where it goes; their lengths tell them apart from most others. */
+static void note_framing(struct reading *reading, const char *name, size_t size, const char *value)
 {
-    for (size_t i = 0; i < size; i++)
-        if (!isalnum((unsigned char)text[i]) && (!text[i] || !strchr("!#$%&'*+-.^_`|~", text[i])))
-            return false;
-    return size > 0;
-}
-
-/* No controls but TAB; a NUL would cut the value short for everyone who reads it as text. */
-static bool is_field_value(const char *text, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        if (((unsigned char)text[i] < 0x20 && text[i] != '\t') || text[i] == 0x7f)
-            return false;
-    return true;
-}
-
-static void note_framing(struct reading *reading, const char *name, const char *value)
-{
-    if (!strcasecmp(name, "Host")) {
+    if (size == 4 && gf_ascii_equal(name, "Host")) {
         reading->hosts++;
         reading->host = value;
-    } else if (!strcasecmp(name, "Content-Length")) {
+    } else if (size == 14 && gf_ascii_equal(name, "Content-Length")) {
         reading->lengths++;
         reading->length = value;
-    } else if (!strcasecmp(name, "Transfer-Encoding")) {
+    } else if (size == 17 && gf_ascii_equal(name, "Transfer-Encoding")) {
         reading->encodings++;
         reading->encoding = value;
-    } else if (!strcasecmp(name, "Expect")) {
+    } else if (size == 6 && gf_ascii_equal(name, "Expect")) {
         reading->expect = value;
     }
 }
@@ -71,7 +54,7 @@ static enum MHD_Result read_header(void *cls, enum MHD_ValueKind kind, const cha
     (void)kind;
     if (!value)
         value = "", value_size = 0;
-    if (!is_token(name, name_size) || !is_field_value(value, value_size))
+    if (!gf_is_token(name, name_size) || !gf_is_field_value(value, value_size))
         return reading->status = 400, MHD_NO;
     if (r->headers.count == HEADERS_MAX)
         return reading->status = 431, MHD_NO;
@@ -84,7 +67,7 @@ static enum MHD_Result read_header(void *cls, enum MHD_ValueKind kind, const cha
     }
     if (!value || gf_fields_add(&r->headers, r->arena, name, value) < 0)
         return reading->status = 503, MHD_NO;
-    note_framing(reading, name, value);
+    note_framing(reading, name, name_size, value);
     return MHD_YES;
 }
 
@@ -97,11 +80,11 @@ static int check_framing(const struct reading *reading, bool http_1_1)
         return 400;
     if (http_1_1 && !reading->hosts)
         return 400;
-    if (reading->encoding && (length || !http_1_1 || strcasecmp(reading->encoding, "chunked")))
+    if (reading->encoding && (length || !http_1_1 || !gf_ascii_equal(reading->encoding, "chunked")))
         return 400;
     if (length && (!*length || strspn(length, "0123456789") != strlen(length)))
         return 400;
-    if (reading->expect && strcasecmp(reading->expect, "100-continue"))
+    if (reading->expect && !gf_ascii_equal(reading->expect, "100-continue"))
         return 417;
     return 0;
 }
@@ -142,7 +125,7 @@ int gf_head_read(struct gf_exchange *x, const char *method, const char *version)
     int status;
 
     r->method = method;
-    if (!is_token(method, strlen(method)) || !is_line_clean(x, method, version))
+    if (!gf_is_token(method, strlen(method)) || !is_line_clean(x, method, version))
         return 400;
     MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, read_header, &reading);
     if (reading.status)

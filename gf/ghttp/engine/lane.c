@@ -18,9 +18,13 @@
 
 /* libmicrohttpd's own limit must never be the one that acts: it closes without an answer. */
 #define CONNECTIONS_MAX (1u << 20)
-/* A connection's memory holds the request's head, its parsed form and the answer's head, 8 KiB at most. */
-#define POOL_MIN 32768
-#define POOL_FOR_RESPONSE 12288
+/*
+ * A connection's memory holds the request's head, its parsed form, a second copy of its cookies, and the answer's
+ * head. libmicrohttpd clears all of it for each request: with its default of 32 KiB that alone cost a tenth of the
+ * throughput, the more so as 64 connections of that size fall out of a core's cache. Twice the largest head is
+ * enough; an answer that does not fit beside a rare head becomes a 500 (exchange.c).
+ */
+#define POOL_MIN 16384
 
 static void notify_connection(void *cls, struct MHD_Connection *mhd, void **context,
                               enum MHD_ConnectionNotificationCode what)
@@ -83,9 +87,9 @@ __attribute__((format(printf, 2, 0))) static void log_from_library(void *cls, co
     glog_debug("libmicrohttpd: %s", line);
 }
 
-static size_t pool_size(const struct gf_service *service)
+size_t gf_lane_memory(const struct gf_lane *lane)
 {
-    size_t needed = 2 * service->limits.header + POOL_FOR_RESPONSE;
+    size_t needed = 2 * lane->service->limits.header;
 
     return needed < POOL_MIN ? POOL_MIN : needed;
 }
@@ -93,8 +97,8 @@ static size_t pool_size(const struct gf_service *service)
 static struct MHD_Daemon *start_daemon(struct gf_lane *lane)
 {
     unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    struct MHD_OptionItem tls[] = {{MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL},
-                                   {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
 
     /* Without TURBO, libmicrohttpd says gnutls_bye() for TLS. With it, it spares plain connections two system
      * calls and leaves the orderly close to us (close_gently). */
@@ -105,7 +109,7 @@ static struct MHD_Daemon *start_daemon(struct gf_lane *lane)
                             MHD_OPTION_NOTIFY_COMPLETED, notify_completed, lane, MHD_OPTION_NOTIFY_CONNECTION,
                             notify_connection, lane, MHD_OPTION_URI_LOG_CALLBACK, begin_request, lane,
                             MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT,
-                            CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool_size(lane->service),
+                            CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, gf_lane_memory(lane),
                             MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 

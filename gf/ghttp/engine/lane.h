@@ -42,10 +42,14 @@ int gf_lane_new(struct gf_worker *worker, struct gf_service *service, bool tls, 
 /* Ends it with all its connections. None may be suspended: libmicrohttpd would abort the process. */
 void gf_lane_free(struct gf_lane *lane);
 
+/* What a connection's head, parsed form and answer's head have to share, in bytes. */
+size_t gf_lane_memory(const struct gf_lane *lane);
+
 /* Lets libmicrohttpd read, parse and write what it can. */
 void gf_lane_run(struct gf_lane *lane);
 
 /* Gives an accepted socket to the lane, which closes it in every outcome. 0 or a negative errno. */
-int gf_lane_add(struct gf_lane *lane, int fd, const struct sockaddr_storage *peer, socklen_t size, uint64_t address_key);
+int gf_lane_add(struct gf_lane *lane, int fd, const struct sockaddr_storage *peer, socklen_t size,
+                uint64_t address_key);
 
 #endif

@@ -125,8 +125,12 @@ int gf_listener_adopt(struct gf_listener *listener, const struct gf_address *add
         snprintf(error, error_size, "descriptor %d for \"%s\": %s", fd, address->text, strerror(errno));
         return -EINVAL;
     }
-    *listener = (struct gf_listener){
-        .address = *address, .fd = fd, .port = gf_address_port(&bound), .tls = tls, .adopted = true, .handed_over = true};
+    *listener = (struct gf_listener){.address = *address,
+                                     .fd = fd,
+                                     .port = gf_address_port(&bound),
+                                     .tls = tls,
+                                     .adopted = true,
+                                     .handed_over = true};
     return 0;
 }
 

@@ -29,8 +29,8 @@ int gf_listener_open(struct gf_listener *listener, const struct gf_address *addr
                      size_t error_size);
 
 /*
- * Takes over fd if it is a listening stream socket bound to what address asks for. 0, and fd belongs to the listener; or
- * -EINVAL with a sentence in error, and fd is as before.
+ * Takes over fd if it is a listening stream socket bound to what address asks for. 0, and fd belongs to the listener;
+ * or -EINVAL with a sentence in error, and fd is as before.
  */
 int gf_listener_adopt(struct gf_listener *listener, const struct gf_address *address, bool tls, int fd, char *error,
                       size_t error_size);

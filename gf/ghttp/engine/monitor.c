@@ -21,7 +21,7 @@ static struct {
     struct gf_worker *workers;
     uint64_t *seen; /* each worker's lead at the last look */
     unsigned count;
-    bool stopping;        /* under the lock */
+    bool stopping;         /* under the lock */
     _Atomic bool sleeping; /* changed under the lock, read without it */
 } monitor = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 

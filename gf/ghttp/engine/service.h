@@ -17,12 +17,12 @@ struct gf_listener;
 struct gf_tls;
 
 struct gf_limits {
-    size_t body;                /* bytes of a request's body; more is a 413 */
-    size_t header;              /* bytes of a request's line and headers; more is a 431 */
-    int read_timeout_ms;        /* for a whole request to arrive; 0: none */
-    int write_timeout_ms;       /* without any progress while an answer is sent; 0: none */
-    int idle_timeout_ms;        /* between two requests; 0: none */
-    unsigned connections;       /* at once; one more is answered 503 */
+    size_t body;                  /* bytes of a request's body; more is a 413 */
+    size_t header;                /* bytes of a request's line and headers; more is a 431 */
+    int read_timeout_ms;          /* for a whole request to arrive; 0: none */
+    int write_timeout_ms;         /* without any progress while an answer is sent; 0: none */
+    int idle_timeout_ms;          /* between two requests; 0: none */
+    unsigned connections;         /* at once; one more is answered 503 */
     unsigned address_connections; /* at once from one address; 0: no limit */
     bool keep_alive;
 };

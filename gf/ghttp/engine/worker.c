@@ -19,6 +19,9 @@
 
 /* Events taken from the kernel at a time. */
 #define EVENTS_MAX 64
+/* While requests follow one another, new clients, other threads and deadlines are looked at only every so many turns:
+ * each look is a system call, and a turn takes well under a millisecond. */
+#define TURNS_PER_LOOK 4
 
 struct gf_call {
     STAILQ_ENTRY(gf_call) in_calls;
@@ -135,8 +138,7 @@ static void leave_finished(struct gf_worker *w, struct gf_exchange *x)
 
     do
         x->next = first;
-    while (!atomic_compare_exchange_weak_explicit(&w->finished, &first, x, memory_order_release,
-                                                  memory_order_relaxed));
+    while (!atomic_compare_exchange_weak_explicit(&w->finished, &first, x, memory_order_release, memory_order_relaxed));
     if (!first)
         wake_leader(w);
 }
@@ -256,7 +258,8 @@ static int wait_time(const struct gf_worker *w)
 
     if (!STAILQ_EMPTY(&w->ready))
         return 0;
-    LIST_FOREACH(lane, &w->lanes, in_worker) {
+    LIST_FOREACH(lane, &w->lanes, in_worker)
+    {
         int64_t deadline = gf_connections_next_deadline(lane);
 
         if (lane->runnable)
@@ -322,8 +325,8 @@ static void run_lanes(struct gf_worker *w)
     struct gf_lane *lane;
 
     LIST_FOREACH(lane, &w->lanes, in_worker)
-        if (lane->runnable)
-            gf_lane_run(lane);
+    if (lane->runnable)
+        gf_lane_run(lane);
 }
 
 static void expire(struct gf_worker *w)
@@ -332,7 +335,7 @@ static void expire(struct gf_worker *w)
 
     gf_linger_expire(w, w->now_ms);
     LIST_FOREACH(lane, &w->lanes, in_worker)
-        gf_connections_expire(lane, w->now_ms);
+    gf_connections_expire(lane, w->now_ms);
 }
 
 static void end_loop(struct gf_worker *w)
@@ -355,10 +358,13 @@ void gf_worker_lead(void *arg)
     while (!w->stopping) {
         if (!run_ready(w))
             return;
-        run_lanes(w); /* sends what was answered */
+        run_lanes(w); /* sends what was answered, and reads what has come meanwhile */
+        if (!STAILQ_EMPTY(&w->ready) && ++w->turns % TURNS_PER_LOOK)
+            continue;
         expire(w);
         wait_for_events(w);
-        run_lanes(w); /* reads what has come */
+        if (STAILQ_EMPTY(&w->ready))
+            run_lanes(w);
     }
     end_loop(w);
 }

@@ -34,13 +34,14 @@ struct gf_worker {
     int epoll_fd;
     int reserve_fd; /* closed to refuse a client when there are no descriptors left */
     struct gf_lane_list lanes;
-    struct gf_ready_list ready;     /* complete requests whose handlers have not begun */
-    struct gf_exchange *unused;     /* kept for the next requests */
+    struct gf_ready_list ready; /* complete requests whose handlers have not begun */
+    struct gf_exchange *unused; /* kept for the next requests */
     unsigned unused_count;
     struct gf_linger_list lingering;
     unsigned lingering_count;
     int64_t now_ms; /* CLOCK_MONOTONIC, as of this turn */
     bool stopping;
+    unsigned turns;
 
     /* The leadership: odd while a handler runs on the loop. Whoever adds one to an odd value, the leader at the
      * handler's end or the monitor because it has run too long, has the loop from then on. */
@@ -75,6 +76,5 @@ bool gf_worker_pass_on(struct gf_worker *worker, uint64_t lead);
 
 /* The leader, from libmicrohttpd's call back. */
 void gf_worker_add_ready(struct gf_worker *worker, struct gf_exchange *exchange);
-
 
 #endif

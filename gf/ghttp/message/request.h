@@ -98,4 +98,7 @@ char *gf_percent_decode(struct gf_arena *arena, const char *text, size_t size, b
 /* Puts a response into the state that a handler finds it in: 200, no headers, no body. */
 void gf_response_reset(struct ghttp_request *r);
 
+/* Says that the body is plain text, of a response that has no Content-Type. 0 or a negative errno. */
+int gf_response_default_type(struct ghttp_request *r);
+
 #endif

@@ -14,6 +14,7 @@
 #include "ascii.h"
 #include "request.h"
 #include "status.h"
+#include "token.h"
 
 /* An answer's head must fit libmicrohttpd's pool of 32 KiB for a connection, beside the request's, else the
  * connection would be dropped without an answer. */
@@ -118,31 +119,12 @@ int ghttp_response_status(const ghttp_request *r)
     return r->response.status;
 }
 
-/* A token of RFC 9110, 5.6.2. */
-static bool is_token(const char *text)
-{
-    if (*text == '\0')
-        return false;
-    for (; *text; text++)
-        if (!gf_ascii_is_letter(*text) && !gf_ascii_is_digit(*text) && !strchr("!#$%&'*+-.^_`|~", *text))
-            return false;
-    return true;
-}
-
 static bool has_control(const char *text)
 {
     for (; *text; text++)
         if (gf_ascii_is_control(*text))
             return true;
     return false;
-}
-
-static bool is_field_value(const char *value)
-{
-    for (; *value; value++)
-        if (gf_ascii_is_control(*value) && *value != '\t')
-            return false;
-    return true;
 }
 
 /* Whether the library sets this header itself, or must refuse this value of it: a framing that differs from the
@@ -181,13 +163,13 @@ static int check_limits(const ghttp_request *r, const struct gf_field *replaced,
 
 int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value)
 {
-    if (!name || !is_token(name) || is_reserved(name, value))
+    if (!name || !gf_is_token(name, strlen(name)) || is_reserved(name, value))
         return -EINVAL;
     if (!value) {
         gf_fields_remove(&r->response.headers, name);
         return 0;
     }
-    if (!is_field_value(value))
+    if (!gf_is_field_value(value, strlen(value)))
         return -EINVAL;
     struct gf_field *replaced = find_header(r, name);
     int error = check_limits(r, replaced, strlen(name), strlen(value));
@@ -201,6 +183,14 @@ int ghttp_response_set_header(ghttp_request *r, const char *name, const char *va
         return gf_fields_add(&r->response.headers, r->arena, name_copy, value_copy);
     *replaced = (struct gf_field){.name = name_copy, .value = value_copy};
     return 0;
+}
+
+/* Without the checks of ghttp_response_set_header(): it is done for most answers. */
+int gf_response_default_type(ghttp_request *r)
+{
+    if (r->response.headers.count >= HEADERS_MAX)
+        return -ENOSPC;
+    return gf_fields_add(&r->response.headers, r->arena, "Content-Type", PLAIN_TEXT);
 }
 
 /* ---- whole responses -------------------------------------------------------------------------- */

@@ -88,10 +88,8 @@ static ssize_t receive_text(int fd, char *text, int *fds, size_t *ret_fd_count, 
 {
     struct iovec piece = {.iov_base = text, .iov_len = GF_CHANNEL_MESSAGE_MAX};
     union control control;
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.space,
-                             .msg_controllen = sizeof(control.space)};
+    struct msghdr message = {
+        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
     ssize_t size;
 
     do

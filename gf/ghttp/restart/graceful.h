@@ -41,7 +41,7 @@ struct gf_outcome {
 
 struct gf_graceful_facts {
     enum gf_graceful_state state;
-    unsigned generation;    /* of this process */
+    unsigned generation;     /* of this process */
     int64_t restart_took_ms; /* from the request for the restart to our being ready; 0 in the first generation */
     bool graceful;
     bool has_outcome;

@@ -157,7 +157,8 @@ static int parse_root(struct parsing *p, const struct cJSON *root)
     if (!cJSON_IsObject(root))
         return fail(p, -EINVAL, "no JSON object");
     if (!cJSON_IsNumber(version) || version->valuedouble != GF_CHANNEL_VERSION)
-        return fail(p, -EPROTO, "this library speaks version 1, the process before another one; restart it in full once");
+        return fail(p, -EPROTO,
+                    "this library speaks version 1, the process before another one; restart it in full once");
     if (parse_fd(cJSON_GetObjectItemCaseSensitive(root, "control"), &p->handed->control) < 0)
         return fail(p, -EINVAL, "no \"control\"");
     if (standard_error && parse_fd(standard_error, &p->handed->standard_error) < 0)

@@ -22,7 +22,7 @@ struct gf_handed_listener {
 };
 
 struct gf_handed {
-    int control; /* -1: none */
+    int control;        /* -1: none */
     int standard_error; /* -1: none */
     size_t count;
     struct gf_handed_listener *listeners;

@@ -98,7 +98,9 @@ static void settle(int result, pid_t new_pid, const char *reason)
                                            .generation = M.greeting.generation + 1,
                                            .took_ms = gf_machine_now_ms() - request->asked_ms};
     snprintf(request->outcome.executable, sizeof(request->outcome.executable), "%s",
-             M.executable ? M.executable : request->path ? request->path : "");
+             M.executable    ? M.executable
+             : request->path ? request->path
+                             : "");
     snprintf(request->outcome.reason, sizeof(request->outcome.reason), "%s", reason);
     M.facts.last = request->outcome;
     M.facts.has_outcome = true;
@@ -226,8 +228,8 @@ static void begin_start(const struct gf_restart_request *request)
     enter(GF_GRACEFUL_STARTING, start);
 }
 
-/* Graceful is off: everything ends, and the process executes anew. The listeners stay open until then, for the case that
- * it cannot. */
+/* Graceful is off: everything ends, and the process executes anew. The listeners stay open until then, for the case
+ * that it cannot. */
 static void begin_full_restart(void)
 {
     cease_all();

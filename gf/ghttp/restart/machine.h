@@ -15,9 +15,9 @@
 
 /* A restart that somebody has asked for. */
 struct gf_restart_request {
-    const char *path;  /* NULL: the same executable */
+    const char *path; /* NULL: the same executable */
     int64_t asked_ms;
-    bool by_signal;    /* nobody waits for it */
+    bool by_signal; /* nobody waits for it */
     bool done;
     struct gf_outcome outcome;
 };

@@ -24,9 +24,8 @@ static struct {
     struct gf_handed handed; /* a listener that was taken has fd -1 */
     struct stat error_pipe;  /* our standard error as we found it */
     struct gf_greeting greeting;
-} predecessor = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                 .handed = {.control = -1, .standard_error = -1},
-                 .greeting = {.generation = 1}};
+} predecessor = {
+    .lock = PTHREAD_MUTEX_INITIALIZER, .handed = {.control = -1, .standard_error = -1}, .greeting = {.generation = 1}};
 
 /* ---- meeting ---- */
 
@@ -142,7 +141,8 @@ static int take_listener(const char *server, const struct gf_address *address, b
     return fd;
 }
 
-/* It was named by the environment alone: what it is, nobody knows, so it is not ours to close either, unless a socket. */
+/* It was named by the environment alone: what it is, nobody knows, so it is not ours to close either, unless a socket.
+ */
 static void refuse_listener(int fd, const char *reason)
 {
     struct stat status;

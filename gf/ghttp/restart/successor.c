@@ -378,9 +378,8 @@ static void remember(struct gf_successor *successor, const char *text, size_t si
         text += size - GF_LAST_WORDS_MAX;
         size = GF_LAST_WORDS_MAX;
     }
-    drop = successor->last_words_size + size > GF_LAST_WORDS_MAX
-               ? successor->last_words_size + size - GF_LAST_WORDS_MAX
-               : 0;
+    drop = successor->last_words_size + size > GF_LAST_WORDS_MAX ? successor->last_words_size + size - GF_LAST_WORDS_MAX
+                                                                 : 0;
     memmove(successor->last_words, successor->last_words + drop, successor->last_words_size - drop);
     successor->last_words_size -= drop;
     memcpy(successor->last_words + successor->last_words_size, text, size);

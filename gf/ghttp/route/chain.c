@@ -15,8 +15,6 @@
 /* The longest method and path that a line of the log shows of a request. */
 #define LOGGED_SIZE 512
 
-#define PLAIN_TEXT "text/plain; charset=utf-8"
-
 void *ghttp_request_arg(const ghttp_request *r)
 {
     return r->route ? r->route->arg : NULL;
@@ -91,7 +89,7 @@ static void complete(struct ghttp_request *r)
     bool typed = gf_fields_find(&response->headers, "Content-Type") != NULL;
     if (response->body.size == 0 && response->status >= 400 && !typed)
         ghttp_response_write_status(r, response->status);
-    else if (response->body.size > 0 && !typed && ghttp_response_set_header(r, "Content-Type", PLAIN_TEXT) != 0) {
+    else if (response->body.size > 0 && !typed && gf_response_default_type(r) != 0) {
         response->failed = true;
         response->failure = "its headers leave no room for a Content-Type";
     }

@@ -51,7 +51,8 @@ struct gf_listener_source {
 
 ghttp_server *gf_server_new(const char *name);
 
-/* Keeps a sentence as the server's error, unless it has one already (the first says what to mend first); gives result back. */
+/* Keeps a sentence as the server's error, unless it has one already (the first says what to mend first); gives result
+ * back. */
 int gf_server_fail(ghttp_server *s, int result, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* -EBUSY, with a sentence, once the server has been started: `call` came too late. 0 before. */

@@ -11,7 +11,9 @@
 #define MINUTE_MS 60000
 #define DAY_MS (24 * 60 * MINUTE_MS)
 #define ROW(key, kind, member, fallback, min, max, meaning)                                                            \
-    {key, kind, offsetof(struct gf_settings, member), fallback, min, max, meaning}
+    {                                                                                                                  \
+        key, kind, offsetof(struct gf_settings, member), fallback, min, max, meaning                                   \
+    }
 
 const struct gf_setting gf_setting_table[] = {
     ROW("address", GF_SETTING_TEXT, address, "", 0, 4096,
@@ -61,10 +63,10 @@ struct unit {
     int64_t factor;
 };
 
-static const struct unit sizes[] = {{"", 1},        {"b", 1},        {"k", 1 << 10},  {"kb", 1 << 10}, {"m", 1 << 20},
+static const struct unit sizes[] = {{"", 1},         {"b", 1},       {"k", 1 << 10},  {"kb", 1 << 10}, {"m", 1 << 20},
                                     {"mb", 1 << 20}, {"g", 1 << 30}, {"gb", 1 << 30}, {NULL, 0}};
-static const struct unit durations[] = {{"", 1000},       {"ms", 1},         {"s", 1000}, {"m", MINUTE_MS},
-                                        {"h", 60 * MINUTE_MS}, {"d", DAY_MS}, {NULL, 0}};
+static const struct unit durations[] = {{"", 1000},    {"ms", 1}, {"s", 1000}, {"m", MINUTE_MS}, {"h", 60 * MINUTE_MS},
+                                        {"d", DAY_MS}, {NULL, 0}};
 static const struct unit counts[] = {{"", 1}, {NULL, 0}};
 
 static int parse_number(const char *value, const struct unit *units, int64_t *ret_number)
