@@ -293,7 +293,7 @@ int main(void)
     sleep_ms(atol(setting("between_delay_ms", "0")));
     if (start_second() < 0 && !goes_on)
         return 1;
-    fail_late();
     sleep_ms(atol(setting("late_delay_ms", "0")));
+    fail_late();
     return g_wait();
 }
