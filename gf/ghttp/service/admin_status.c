@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <gf/gproc/gproc.h>
@@ -19,9 +21,40 @@ static void put_number(cJSON *object, const char *name, double number, bool *com
     *complete &= cJSON_AddNumberToObject(object, name, number) != NULL;
 }
 
+/* How many bytes of text are one character of UTF-8 (RFC 3629); 0: they are none. */
+static size_t utf8_size(const unsigned char *text)
+{
+    size_t size = text[0] < 0x80   ? 1
+                  : text[0] < 0xc2 ? 0
+                  : text[0] < 0xe0 ? 2
+                  : text[0] < 0xf0 ? 3
+                  : text[0] < 0xf5 ? 4
+                                   : 0;
+
+    for (size_t i = 1; i < size; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if (size == 3 && ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f)))
+        return 0; /* longer than it need be, or half of a pair */
+    if (size == 4 && ((text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f)))
+        return 0;
+    return size;
+}
+
+/* Paths and last words may be any bytes, JSON is UTF-8: what is not becomes '?'. */
 static void put_text(cJSON *object, const char *name, const char *text, bool *complete)
 {
-    *complete &= cJSON_AddStringToObject(object, name, text ? text : "") != NULL;
+    char *clean = strdup(text ? text : "");
+
+    for (unsigned char *at = (unsigned char *)clean; at && *at;) {
+        size_t size = utf8_size(at);
+
+        if (!size)
+            *at = '?';
+        at += size ? size : 1;
+    }
+    *complete &= clean && cJSON_AddStringToObject(object, name, clean);
+    free(clean);
 }
 
 static void put_bool(cJSON *object, const char *name, bool value, bool *complete)
