@@ -77,10 +77,10 @@ static void take_in(struct gf_acceptor *acceptor, int fd, const struct sockaddr_
 
     if (atomic_load_explicit(&service->counters.connections, memory_order_relaxed) >= service->limits.connections)
         refuse(acceptor, fd, "maxConnections are open");
-    else if (service->address_counts && !gf_address_counts_enter(service->address_counts, peer, &key))
+    else if (service->address_counts && !gf_address_counts_enter(service->address_counts, peer, false, &key))
         refuse(acceptor, fd, "maxConnectionsPerAddress are open from one address");
     else
-        gf_lane_add(acceptor->lane, fd, peer, size, key);
+        gf_lane_add(acceptor->lane, fd, peer, size, key, false, 0);
 }
 
 void gf_acceptor_ready(struct gf_acceptor *acceptor)

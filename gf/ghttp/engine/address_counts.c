@@ -63,13 +63,14 @@ static uint64_t address_bits(const struct sockaddr_storage *peer)
     return bits;
 }
 
-bool gf_address_counts_enter(struct gf_address_counts *counts, const struct sockaddr_storage *peer, uint64_t *ret_key)
+bool gf_address_counts_enter(struct gf_address_counts *counts, const struct sockaddr_storage *peer, bool by_force,
+                             uint64_t *ret_key)
 {
     uint64_t key = mix(address_bits(peer) ^ counts->secret) % BUCKETS;
     bool admitted;
 
     pthread_mutex_lock(&counts->lock);
-    admitted = counts->counts[key] < counts->limit;
+    admitted = by_force || counts->counts[key] < counts->limit;
     if (admitted)
         counts->counts[key]++;
     pthread_mutex_unlock(&counts->lock);

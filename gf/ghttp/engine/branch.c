@@ -2,10 +2,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "address_counts.h"
 #include "lane.h"
 #include "listener.h"
 #include "service.h"
+#include "tcp_facts.h"
 #include "worker.h"
 
 struct gf_branch *gf_branch_new(struct gf_worker *worker, struct gf_service *service)
@@ -73,6 +77,35 @@ void gf_branch_drain(struct gf_branch *branch, bool on, int grace_ms)
 {
     drain_lane(branch->http, on, grace_ms);
     drain_lane(branch->https, on, grace_ms);
+}
+
+void gf_branch_release(struct gf_branch *branch)
+{
+    if (branch->http)
+        branch->http->release_due = true;
+}
+
+int gf_branch_adopt(struct gf_branch *branch, int fd, uint64_t consumed)
+{
+    struct gf_service *service = branch->service;
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    struct gf_tcp_facts facts;
+    socklen_t size = sizeof(peer);
+    uint64_t key = 0;
+    int result = 0;
+
+    if (!branch->http)
+        result = -ENOENT;
+    else if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0 || !gf_tcp_facts(fd, &facts) ||
+             facts.received < consumed)
+        result = -EINVAL;
+    if (result < 0) {
+        close(fd);
+        return result;
+    }
+    if (service->address_counts) /* over its limit or not: it has been let in before */
+        gf_address_counts_enter(service->address_counts, &peer, true, &key);
+    return gf_lane_add(branch->http, fd, &peer, size, key, true, consumed);
 }
 
 static bool close_lane(struct gf_lane **lane)

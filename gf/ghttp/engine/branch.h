@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "acceptor.h"
 
@@ -31,6 +32,10 @@ int gf_branch_open(struct gf_branch *branch, char *error, size_t error_size);
 int gf_branch_accept(struct gf_branch *branch);
 void gf_branch_cease(struct gf_branch *branch);
 void gf_branch_drain(struct gf_branch *branch, bool on, int grace_ms);
+/* The service has a mover: looks for what is idle already. */
+void gf_branch_release(struct gf_branch *branch);
+/* Takes a connection from another process in; fd is the branch's in every outcome. 0 or a negative errno. */
+int gf_branch_adopt(struct gf_branch *branch, int fd, uint64_t consumed);
 /* Ends the lanes with their connections. false: handlers still have some of these; the lanes stay. */
 bool gf_branch_close(struct gf_branch *branch);
 

@@ -3,10 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
-#include <linux/tcp.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +14,7 @@
 #include "linger.h"
 #include "refusal.h"
 #include "service.h"
+#include "tcp_facts.h"
 #include "worker.h"
 
 /* How long a half-closed connection is read for a request that crossed its close: longer than any sensible round
@@ -35,6 +33,9 @@ struct gf_connection *gf_connection_new(struct gf_lane *lane, struct MHD_Connect
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     c->fd = info ? info->connect_fd : -1;
     c->countable = !lane->tls;
+    c->adopted = lane->adopting;
+    c->consumed = lane->accepting_consumed;
+    c->answered = lane->adopting;
     c->address_key = lane->accepting_key;
     lane->accepting = false; /* counted: gf_connection_free() takes it off again */
     c->wait = GF_WAIT_READ;
@@ -53,25 +54,16 @@ void gf_connection_wait(struct gf_connection *c, enum gf_wait wait)
     TAILQ_INSERT_TAIL(&c->lane->waits[wait], c, in_wait);
 }
 
-static bool tcp_facts(const struct gf_connection *c, struct tcp_info *ret_info)
-{
-    socklen_t size = sizeof(*ret_info);
-
-    memset(ret_info, 0, sizeof(*ret_info));
-    return !getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, ret_info, &size) &&
-           size >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(ret_info->tcpi_bytes_received);
-}
-
 /*
  * libmicrohttpd 0.9.75 closes a connection without a word when its first line has no blank in it. As nothing
  * was sent on it yet, the 400 can still be given here.
  */
 static bool is_unanswered_garbage(const struct gf_connection *c)
 {
-    struct tcp_info facts;
+    struct gf_tcp_facts facts;
 
-    return !c->lane->tls && !c->answered && !c->exchange && !c->ended_here && tcp_facts(c, &facts) &&
-           facts.tcpi_bytes_received && !facts.tcpi_bytes_acked && !facts.tcpi_notsent_bytes && !facts.tcpi_unacked;
+    return !c->lane->tls && !c->answered && !c->exchange && !c->ended_here && gf_tcp_facts(c->fd, &facts) &&
+           facts.received && !facts.acknowledged && facts.all_taken;
 }
 
 /* Unread bytes would turn the close into a reset, and the client might lose the answer with them. */
@@ -94,8 +86,10 @@ void gf_connection_free(struct gf_connection *c)
 {
     struct gf_lane *lane = c->lane;
 
-    if (c->wait != GF_WAIT_GOODBYE && !c->ended_here)
+    if (c->wait != GF_WAIT_GOODBYE && !c->ended_here && !c->released)
         close_gently(c);
+    if (c->adopted) /* the process before us may still keep a copy, which would keep the connection open */
+        shutdown(c->fd, SHUT_WR);
     if (c->exchange)
         gf_exchange_end(c->exchange, false);
     TAILQ_REMOVE(&lane->waits[c->wait], c, in_wait);
@@ -137,9 +131,9 @@ void gf_connection_say_goodbye(struct gf_connection *c)
 /* Bytes have come in since the last request ended: it is not idle but in the middle of a request line. */
 static bool has_begun_request(const struct gf_connection *c)
 {
-    struct tcp_info facts;
+    struct gf_tcp_facts facts;
 
-    return c->countable && tcp_facts(c, &facts) && facts.tcpi_bytes_received > c->consumed;
+    return c->countable && gf_tcp_facts(c->fd, &facts) && facts.received > c->consumed;
 }
 
 static void expire_read(struct gf_connection *c)
@@ -156,14 +150,14 @@ static void expire_read(struct gf_connection *c)
 /* Slow but moving is allowed; a client that takes nothing is not. */
 static void expire_write(struct gf_connection *c)
 {
-    struct tcp_info facts;
-    bool known = tcp_facts(c, &facts); /* not of Unix sockets, whose clients are trusted not to stall */
+    struct gf_tcp_facts facts = {.acknowledged = 0};
+    bool known = gf_tcp_facts(c->fd, &facts); /* not of Unix sockets, whose clients are trusted not to stall */
 
-    if (known && facts.tcpi_bytes_acked == c->sent) {
+    if (known && facts.acknowledged == c->sent) {
         gf_connection_cut(c);
         return;
     }
-    c->sent = facts.tcpi_bytes_acked;
+    c->sent = facts.acknowledged;
     gf_connection_wait(c, GF_WAIT_WRITE);
 }
 

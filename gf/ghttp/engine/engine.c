@@ -121,6 +121,8 @@ struct errand {
     int (*fn)(struct gf_branch *branch, struct errand *errand);
     int result;
     int grace_ms;
+    int fd;            /* a connection to adopt */
+    uint64_t consumed; /* of it */
     bool stuck; /* a handler still has a connection */
     char *error;
     size_t error_size;
@@ -182,6 +184,18 @@ static int close_branch(struct gf_branch *branch, struct errand *errand)
     if (!gf_branch_close(branch))
         errand->stuck = true;
     return 0;
+}
+
+static int release_branch(struct gf_branch *branch, struct errand *errand)
+{
+    (void)errand;
+    gf_branch_release(branch);
+    return 0;
+}
+
+static int adopt_in_branch(struct gf_branch *branch, struct errand *errand)
+{
+    return gf_branch_adopt(branch, errand->fd, errand->consumed);
 }
 
 static void free_branches(struct gf_service *service)
@@ -258,6 +272,30 @@ void gf_engine_undrain(struct gf_service *service)
     atomic_store(&service->draining, false);
     if (service->branches)
         on_every_loop(service, &undrain);
+}
+
+void gf_engine_set_mover(struct gf_service *service, const struct gf_mover *mover)
+{
+    struct errand release = {.fn = release_branch};
+
+    atomic_store(&service->mover, mover);
+    if (mover && service->branches)
+        on_every_loop(service, &release);
+}
+
+int gf_engine_adopt(struct gf_service *service, int fd, uint64_t consumed)
+{
+    static _Atomic unsigned turn;
+    struct errand adopt = {.fn = adopt_in_branch, .fd = fd, .consumed = consumed};
+    unsigned n = atomic_fetch_add(&turn, 1);
+
+    if (!service->branches) {
+        close(fd);
+        return -ENOENT;
+    }
+    adopt.branch = service->branches[n % engine.count];
+    gf_worker_call(&engine.workers[n % engine.count], run_errand, &adopt);
+    return adopt.result;
 }
 
 unsigned gf_engine_remove(struct gf_service *service, bool *ret_clean)

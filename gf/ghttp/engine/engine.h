@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "release.h"
 #include "service.h"
 
 struct gf_engine_facts {
@@ -41,6 +42,18 @@ void gf_engine_drain(struct gf_service *service, int grace_ms);
 
 /* The drain is off: answers keep their connections open again. */
 void gf_engine_undrain(struct gf_service *service);
+
+/*
+ * From now on each plain-HTTP connection goes to the mover as soon as it is idle, and no answer on it closes it for the
+ * drain's sake. NULL: connections stay again.
+ */
+void gf_engine_set_mover(struct gf_service *service, const struct gf_mover *mover);
+
+/*
+ * Takes over a plain-HTTP connection that another process has moved here: consumed bytes of it were read there. fd
+ * belongs to the engine in every outcome. 0, -EINVAL: it is no such connection; -ENOENT: the service has no plain HTTP.
+ */
+int gf_engine_adopt(struct gf_service *service, int fd, uint64_t consumed);
 
 /*
  * Ends the service with whatever is left of its connections, and returns how many requests that has cut. Handlers

@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "head.h"
 #include "lane.h"
+#include "release.h"
 #include "service.h"
 #include "worker.h"
 
@@ -204,7 +205,7 @@ static bool closes_after(const struct gf_exchange *x)
     const struct gf_service *service = x->lane->service;
 
     return x->state < GF_EXCHANGE_READY || !service->limits.keep_alive ||
-           atomic_load_explicit(&service->draining, memory_order_relaxed);
+           (atomic_load_explicit(&service->draining, memory_order_relaxed) && !gf_release_is_possible(x->connection));
 }
 
 static struct MHD_Response *make_response(struct gf_exchange *x)
@@ -337,6 +338,8 @@ void gf_exchange_end(struct gf_exchange *x, bool complete)
     }
     if (!c->ended_here)
         gf_connection_wait(c, GF_WAIT_IDLE);
+    c->release_tried = false;
+    c->lane->release_due |= gf_release_is_possible(c);
     atomic_fetch_sub_explicit(&service->counters.in_flight, 1, memory_order_relaxed);
     give_back(x->worker, x);
 }

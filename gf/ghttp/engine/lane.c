@@ -171,11 +171,14 @@ void gf_lane_run(struct gf_lane *lane)
     lane->runnable = MHD_get_timeout(lane->daemon, &timeout) == MHD_YES && !timeout;
 }
 
-int gf_lane_add(struct gf_lane *lane, int fd, const struct sockaddr_storage *peer, socklen_t size, uint64_t address_key)
+int gf_lane_add(struct gf_lane *lane, int fd, const struct sockaddr_storage *peer, socklen_t size, uint64_t address_key,
+                bool adopted, uint64_t consumed)
 {
     bool added;
 
     lane->accepting_key = address_key;
+    lane->adopting = adopted;
+    lane->accepting_consumed = consumed;
     lane->accepting = true;
     added = MHD_add_connection(lane->daemon, fd, (const struct sockaddr *)peer, size) == MHD_YES;
     if (lane->accepting && lane->service->address_counts)

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +21,7 @@ struct gf_tls {
     char *certificate;
     char *key;
     size_t key_size;
-    gnutls_datum_t ticket_key;
+    unsigned char *ticket_key; /* locked into memory: not to be found in swap */
 };
 
 static int read_whole(int fd, char *text, size_t size)
@@ -85,14 +87,32 @@ static int check_pair(const struct gf_tls *tls, const char *cert_path, const cha
     return -EINVAL;
 }
 
-int gf_tls_new(const char *cert_path, const char *key_path, struct gf_tls **ret_tls, char *error, size_t error_size)
+static int make_ticket_key(struct gf_tls *tls, const unsigned char *inherited)
+{
+    tls->ticket_key = mmap(NULL, GF_TICKET_KEY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (tls->ticket_key == MAP_FAILED) {
+        tls->ticket_key = NULL;
+        return -ENOMEM;
+    }
+    mlock(tls->ticket_key, GF_TICKET_KEY_SIZE); /* where the limit is 0, it works without */
+    if (inherited) {
+        memcpy(tls->ticket_key, inherited, GF_TICKET_KEY_SIZE);
+        return 0;
+    }
+    return gnutls_rnd(GNUTLS_RND_KEY, tls->ticket_key, GF_TICKET_KEY_SIZE) < 0 ? -EIO : 0;
+}
+
+int gf_tls_new(const char *cert_path, const char *key_path, const unsigned char *ticket_key, struct gf_tls **ret_tls,
+               char *error, size_t error_size)
 {
     struct gf_tls *tls = calloc(1, sizeof(*tls));
     size_t size;
     int result;
 
-    if (!tls)
+    if (!tls) {
+        snprintf(error, error_size, "no memory for TLS");
         return -ENOMEM;
+    }
     result = read_pem(cert_path, &tls->certificate, &size);
     if (result < 0) {
         snprintf(error, error_size, "cannot read the certificate \"%s\": %s", cert_path, strerror(-result));
@@ -106,8 +126,11 @@ int gf_tls_new(const char *cert_path, const char *key_path, struct gf_tls **ret_
     result = check_pair(tls, cert_path, key_path, error, error_size);
     if (result < 0)
         goto fail;
-    if (gnutls_session_ticket_key_generate(&tls->ticket_key) < 0)
-        tls->ticket_key.data = NULL; /* without tickets each connection does a full handshake */
+    result = make_ticket_key(tls, ticket_key);
+    if (result < 0) {
+        snprintf(error, error_size, "cannot make a key for session tickets: %s", strerror(-result));
+        goto fail;
+    }
     *ret_tls = tls;
     return 0;
 fail:
@@ -115,13 +138,18 @@ fail:
     return result;
 }
 
+const unsigned char *gf_tls_ticket_key(const struct gf_tls *tls)
+{
+    return tls->ticket_key;
+}
+
 void gf_tls_free(struct gf_tls *tls)
 {
     if (!tls)
         return;
-    if (tls->ticket_key.data) {
-        gnutls_memset(tls->ticket_key.data, 0, tls->ticket_key.size);
-        gnutls_free(tls->ticket_key.data);
+    if (tls->ticket_key) {
+        explicit_bzero(tls->ticket_key, GF_TICKET_KEY_SIZE);
+        munmap(tls->ticket_key, GF_TICKET_KEY_SIZE);
     }
     if (tls->key) {
         explicit_bzero(tls->key, tls->key_size);
@@ -143,6 +171,8 @@ void gf_tls_begin(struct gf_tls *tls, struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 
-    if (info && tls->ticket_key.data)
-        gnutls_session_ticket_enable_server(info->tls_session, &tls->ticket_key);
+    gnutls_datum_t key = {tls->ticket_key, GF_TICKET_KEY_SIZE};
+
+    if (info)
+        gnutls_session_ticket_enable_server(info->tls_session, &key);
 }

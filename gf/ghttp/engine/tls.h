@@ -13,11 +13,21 @@ struct MHD_Connection;
 struct MHD_OptionItem;
 struct gf_tls;
 
+/* The bytes from which GnuTLS derives the keys of session tickets, new ones every few hours (its lib/stek.c). */
+#define GF_TICKET_KEY_SIZE 64
+
 /* The options that gf_tls_options() fills in, the end included. */
 #define GF_TLS_OPTIONS 4
 
-/* Reads and checks a certificate chain and its key. 0 or a negative errno with a sentence in error. */
-int gf_tls_new(const char *cert_path, const char *key_path, struct gf_tls **ret_tls, char *error, size_t error_size);
+/*
+ * Reads and checks a certificate chain and its key. ticket_key: that of the process before this one, so that clients
+ * resume their sessions here, or NULL for a new one. 0 or a negative errno with a
+ * sentence in error.
+ */
+int gf_tls_new(const char *cert_path, const char *key_path, const unsigned char *ticket_key, struct gf_tls **ret_tls,
+               char *error, size_t error_size);
+/* Its ticket key, GF_TICKET_KEY_SIZE bytes of locked memory; NULL: it gives no tickets. */
+const unsigned char *gf_tls_ticket_key(const struct gf_tls *tls);
 void gf_tls_free(struct gf_tls *tls);
 
 /* What a libmicrohttpd daemon is to be started with, in GF_TLS_OPTIONS places; the texts stay with tls. */

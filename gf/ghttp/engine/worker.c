@@ -14,6 +14,7 @@
 #include "lane.h"
 #include "linger.h"
 #include "monitor.h"
+#include "release.h"
 #include "service.h"
 #include "spare.h"
 
@@ -264,6 +265,8 @@ static int wait_time(const struct gf_worker *w)
 
         if (lane->runnable)
             return 0;
+        if (lane->release_due && lane->release_after_ms < deadline)
+            deadline = lane->release_after_ms;
         if (deadline < next)
             next = deadline;
     }
@@ -324,9 +327,12 @@ static void run_lanes(struct gf_worker *w)
 {
     struct gf_lane *lane;
 
-    LIST_FOREACH(lane, &w->lanes, in_worker)
-    if (lane->runnable)
-        gf_lane_run(lane);
+    LIST_FOREACH (lane, &w->lanes, in_worker) {
+        if (lane->runnable)
+            gf_lane_run(lane);
+        if (lane->release_due)
+            gf_release_idle(lane);
+    }
 }
 
 static void expire(struct gf_worker *w)

@@ -130,7 +130,7 @@ int gf_graceful_start_server(ghttp_server *s)
         glog_error("server \"%s\" does not start: %s", s->name, ghttp_server_error(s));
         return result;
     }
-    return gf_server_start(s, &gf_predecessor_listeners, M.drained_fd);
+    return gf_server_start(s, &gf_predecessor_inheritance, M.drained_fd);
 }
 
 int gf_graceful_stop_server(ghttp_server *s)
@@ -221,7 +221,7 @@ void gf_graceful_facts(struct gf_graceful_facts *ret_facts)
 
 const char *gf_graceful_state_name(enum gf_graceful_state state)
 {
-    static const char *const names[] = {"serving", "restarting", "handing over", "draining", "gone"};
+    static const char *const names[] = {"serving", "restarting", "handing over", "watching", "draining", "gone"};
 
     return names[state];
 }

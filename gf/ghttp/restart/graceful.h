@@ -1,8 +1,9 @@
 /*
  * Graceful: the one state machine of restarts and shutdowns, and its one thread.
  *
- *   serving → starting the new process → handing over → draining → gone
- *                     └── it fails ──→ serving
+ *   serving → starting the new process → handing over → watching and draining → draining → gone
+ *      ↑                └── it fails            │             └── it dies
+ *      └──────────────────────────────┴─────────────────┘
  *
  * Whoever asks, the admin page, a signal, the API, comes in here, and gets the outcome, not the intention. Nothing
  * in this process changes until the new one is ready, so the way back before that is free.
@@ -24,6 +25,7 @@ enum gf_graceful_state {
     GF_GRACEFUL_SERVING,
     GF_GRACEFUL_STARTING,
     GF_GRACEFUL_HANDING_OVER,
+    GF_GRACEFUL_WATCHING,
     GF_GRACEFUL_DRAINING,
     GF_GRACEFUL_GONE,
 };

@@ -15,8 +15,20 @@
 #include <gf/glog/glog.h>
 
 #include "../../gproc/start.h"
+#include "../engine/tls.h"
 #include "channel.h"
+#include "handover.h"
 #include "listeners_json.h"
+
+/* Messages taken in at a time; the state machine has other things to wait for too. */
+#define MESSAGES_AT_ONCE 64
+
+/* A server's key for TLS session tickets, in a sealed file of memory. */
+struct ticket {
+    struct ticket *next;
+    char server[72];
+    int fd;
+};
 
 static struct {
     pthread_mutex_t lock;
@@ -24,6 +36,8 @@ static struct {
     struct gf_handed handed; /* a listener that was taken has fd -1 */
     struct stat error_pipe;  /* our standard error as we found it */
     struct gf_greeting greeting;
+    struct ticket *tickets;
+    bool spoken; /* ready or failed was said */
 } predecessor = {
     .lock = PTHREAD_MUTEX_INITIALIZER, .handed = {.control = -1, .standard_error = -1}, .greeting = {.generation = 1}};
 
@@ -42,15 +56,48 @@ static double number_of(const struct cJSON *message, const char *key, double fal
     return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15 ? item->valuedouble : fallback;
 }
 
+static void keep_ticket(const struct cJSON *message, int fd)
+{
+    const char *server = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "server"));
+    struct ticket *ticket = server ? calloc(1, sizeof(*ticket)) : NULL;
+
+    if (!ticket || strlen(server) >= sizeof(ticket->server)) {
+        free(ticket);
+        close(fd);
+        return;
+    }
+    snprintf(ticket->server, sizeof(ticket->server), "%s", server);
+    ticket->fd = fd;
+    ticket->next = predecessor.tickets;
+    predecessor.tickets = ticket;
+}
+
+static bool is_type(const struct cJSON *message, const char *type)
+{
+    const char *found = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "type"));
+
+    return found && !strcmp(found, type);
+}
+
+/* What it sent before it started us: its greeting, and the ticket keys. */
 static void read_greeting(void)
 {
     struct cJSON *message;
+    int fds[1];
+    size_t count = 1;
 
-    if (gf_channel_receive(predecessor.handed.control, &message, NULL, NULL) < 0)
-        return;
-    predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);
-    predecessor.greeting.restart_began_ms = (int64_t)number_of(message, "began", 0);
-    cJSON_Delete(message);
+    for (; !gf_channel_receive(predecessor.handed.control, &message, fds, &count); count = 1) {
+        if (is_type(message, "ticket") && count == 1) {
+            keep_ticket(message, fds[0]);
+            count = 0;
+        } else if (is_type(message, "hello")) {
+            predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);
+            predecessor.greeting.restart_began_ms = (int64_t)number_of(message, "began", 0);
+        }
+        if (count)
+            close(fds[0]);
+        cJSON_Delete(message);
+    }
 }
 
 static bool is_channel(int fd)
@@ -152,7 +199,32 @@ static void refuse_listener(int fd, const char *reason)
         close(fd);
 }
 
-const struct gf_listener_source gf_predecessor_listeners = {.take = take_listener, .refuse = refuse_listener};
+static bool take_ticket_key(const char *server, unsigned char *ret_key)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&predecessor.lock);
+    for (const struct ticket *ticket = predecessor.tickets; ticket && !found; ticket = ticket->next)
+        found = !strcmp(ticket->server, server) &&
+                pread(ticket->fd, ret_key, GF_TICKET_KEY_SIZE, 0) == GF_TICKET_KEY_SIZE;
+    pthread_mutex_unlock(&predecessor.lock);
+    return found;
+}
+
+const struct gf_inheritance gf_predecessor_inheritance = {
+    .take_listener = take_listener, .refuse_listener = refuse_listener, .take_ticket_key = take_ticket_key};
+
+/* Those that a server wanted, it has. */
+static void close_tickets(void)
+{
+    while (predecessor.tickets) {
+        struct ticket *ticket = predecessor.tickets;
+
+        predecessor.tickets = ticket->next;
+        close(ticket->fd);
+        free(ticket);
+    }
+}
 
 /* The program has dropped it. Left open, its clients would wait in a backlog that nobody empties. */
 static void close_dropped(struct gf_handed_listener *listener)
@@ -179,20 +251,28 @@ bool gf_predecessor_waits(void)
     bool waits;
 
     pthread_mutex_lock(&predecessor.lock);
-    waits = predecessor.handed.control >= 0;
+    waits = predecessor.handed.control >= 0 && !predecessor.spoken;
     pthread_mutex_unlock(&predecessor.lock);
     return waits;
 }
 
-static int say(const char *type, const char *reason)
+static struct cJSON *make_word(const char *type, const char *reason)
 {
     struct cJSON *message = cJSON_CreateObject();
-    int result = -ENOMEM;
 
     if (cJSON_AddStringToObject(message, "type", type) && cJSON_AddNumberToObject(message, "pid", getpid()) &&
         cJSON_AddNumberToObject(message, "version", GF_CHANNEL_VERSION) &&
         (!reason || cJSON_AddStringToObject(message, "reason", reason)))
-        result = gf_channel_send(predecessor.handed.control, message, NULL, 0);
+        return message;
+    cJSON_Delete(message);
+    return NULL;
+}
+
+/* With the lock held. */
+static int send_word(struct cJSON *message)
+{
+    int result = message ? gf_channel_send(predecessor.handed.control, message, NULL, 0) : -ENOMEM;
+
     cJSON_Delete(message);
     return result;
 }
@@ -214,16 +294,21 @@ static void take_standard_error_back(void)
 
 int gf_predecessor_say_ready(void)
 {
+    struct cJSON *ready = make_word("ready", NULL);
     int result;
 
+    if (ready && gf_handover_offer(ready) < 0) {
+        cJSON_Delete(ready);
+        ready = NULL;
+    }
     pthread_mutex_lock(&predecessor.lock);
     for (size_t i = 0; i < predecessor.handed.count; i++)
         close_dropped(&predecessor.handed.listeners[i]);
     gf_handed_finish(&predecessor.handed);
+    close_tickets();
     take_standard_error_back();
-    result = say("ready", NULL);
-    close(predecessor.handed.control);
-    predecessor.handed.control = -1;
+    predecessor.spoken = true;
+    result = send_word(ready);
     pthread_mutex_unlock(&predecessor.lock);
     return result;
 }
@@ -231,7 +316,62 @@ int gf_predecessor_say_ready(void)
 void gf_predecessor_say_failed(const char *reason)
 {
     pthread_mutex_lock(&predecessor.lock);
-    if (predecessor.handed.control >= 0)
-        say("failed", reason);
+    if (predecessor.handed.control >= 0 && !predecessor.spoken)
+        send_word(make_word("failed", reason));
+    predecessor.spoken = true;
     pthread_mutex_unlock(&predecessor.lock);
+}
+
+void gf_predecessor_say(const char *word)
+{
+    pthread_mutex_lock(&predecessor.lock);
+    if (predecessor.handed.control >= 0)
+        send_word(make_word(word, NULL));
+    pthread_mutex_unlock(&predecessor.lock);
+}
+
+/* ---- what it sends afterwards ---- */
+
+int gf_predecessor_fd(void)
+{
+    int fd;
+
+    pthread_mutex_lock(&predecessor.lock);
+    fd = predecessor.spoken ? predecessor.handed.control : -1;
+    pthread_mutex_unlock(&predecessor.lock);
+    return fd;
+}
+
+static void part(void)
+{
+    pthread_mutex_lock(&predecessor.lock);
+    close(predecessor.handed.control);
+    predecessor.handed.control = -1;
+    pthread_mutex_unlock(&predecessor.lock);
+}
+
+void gf_predecessor_hear(void)
+{
+    int control = gf_predecessor_fd();
+
+    for (int i = 0; i < MESSAGES_AT_ONCE && control >= 0; i++) {
+        struct cJSON *message;
+        int fds[1];
+        size_t count = 1;
+        int result = gf_channel_receive(control, &message, fds, &count);
+
+        if (result == -EAGAIN)
+            return;
+        if (result == -EPIPE) {
+            part();
+            return;
+        }
+        if (result < 0)
+            continue;
+        if (count && is_type(message, "connection"))
+            gf_handover_accept(message, fds[0]);
+        else if (count)
+            close(fds[0]);
+        cJSON_Delete(message);
+    }
 }

@@ -21,8 +21,8 @@ struct gf_greeting {
 /* Reads what was inherited; does nothing in a process that was not started by a restart, or the second time. */
 void gf_predecessor_meet(struct gf_greeting *ret_greeting);
 
-/* Where the servers' listeners come from. */
-extern const struct gf_listener_source gf_predecessor_listeners;
+/* What it leaves to our servers. */
+extern const struct gf_inheritance gf_predecessor_inheritance;
 
 /* Whether it waits for our word. */
 bool gf_predecessor_waits(void);
@@ -32,5 +32,15 @@ int gf_predecessor_say_ready(void);
 
 /* A server is not up: it shall serve on. */
 void gf_predecessor_say_failed(const char *reason);
+
+/*
+ * "settled": we have been replaced in our turn, it need not watch over us any more; "leave": it shall end at once;
+ * "shutdown": we end in order, and that is no reason for it to come back.
+ */
+void gf_predecessor_say(const char *word);
+
+/* Where it is heard; -1: it has gone, or never was. Takes in what it has sent. */
+int gf_predecessor_fd(void);
+void gf_predecessor_hear(void);
 
 #endif

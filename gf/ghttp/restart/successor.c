@@ -24,6 +24,7 @@
 #include "../server/registry.h"
 #include "../server/server.h"
 #include "channel.h"
+#include "handover.h"
 #include "listeners_json.h"
 
 /* The successor's numbers: control, the listeners, then its way to our standard error. */
@@ -327,6 +328,8 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
 
     if (!result && send(sp.ends[0], message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         result = -errno;
+    if (!result)
+        result = gf_handover_send_ticket_keys(sp.ends[0]);
     if (!result)
         result = spawn(&sp, path, &pid);
     if (!result) {

@@ -97,10 +97,10 @@ static int find_addresses(ghttp_server *s, struct wanted *wanted, char *error, s
 }
 
 static int get_listener(ghttp_server *s, const struct gf_address *address, bool tls,
-                        const struct gf_listener_source *source, char *error, size_t size)
+                        const struct gf_inheritance *inheritance, char *error, size_t size)
 {
     struct gf_listener *listener = &s->listeners[s->listener_count];
-    int fd = source ? source->take(s->name, address, tls) : -1;
+    int fd = inheritance->take_listener(s->name, address, tls);
     int result;
 
     if (fd >= 0) {
@@ -108,7 +108,7 @@ static int get_listener(ghttp_server *s, const struct gf_address *address, bool 
             s->listener_count++;
             return 0;
         }
-        source->refuse(fd, error);
+        inheritance->refuse_listener(fd, error);
     }
     result = gf_listener_open(listener, address, tls, error, size);
     if (!result)
@@ -116,7 +116,7 @@ static int get_listener(ghttp_server *s, const struct gf_address *address, bool 
     return result;
 }
 
-static int get_listeners(ghttp_server *s, const struct wanted *wanted, const struct gf_listener_source *source,
+static int get_listeners(ghttp_server *s, const struct wanted *wanted, const struct gf_inheritance *inheritance,
                          char *error, size_t size)
 {
     int result = 0;
@@ -127,13 +127,25 @@ static int get_listeners(ghttp_server *s, const struct wanted *wanted, const str
         return -ENOMEM;
     }
     for (size_t i = 0; i < wanted->http_count && !result; i++)
-        result = get_listener(s, &wanted->http[i], false, source, error, size);
+        result = get_listener(s, &wanted->http[i], false, inheritance, error, size);
     for (size_t i = 0; i < wanted->https_count && !result; i++)
-        result = get_listener(s, &wanted->https[i], true, source, error, size);
+        result = get_listener(s, &wanted->https[i], true, inheritance, error, size);
     return result;
 }
 
-static int prepare_service(ghttp_server *s, int drained_fd, char *error, size_t size)
+static int prepare_tls(ghttp_server *s, const struct gf_inheritance *inheritance, char *error, size_t size)
+{
+    unsigned char key[GF_TICKET_KEY_SIZE];
+    bool inherited = inheritance->take_ticket_key(s->name, key);
+    int result = gf_tls_new(s->settings.https_cert_path, s->settings.https_key_path, inherited ? key : NULL,
+                            &s->service.tls, error, size);
+
+    explicit_bzero(key, sizeof(key));
+    return result;
+}
+
+static int prepare_service(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd, char *error,
+                           size_t size)
 {
     const struct gf_settings *set = &s->settings;
     struct gf_service *service = &s->service;
@@ -164,7 +176,7 @@ static int prepare_service(ghttp_server *s, int drained_fd, char *error, size_t 
     }
     if (!set->https_cert_path[0] && !set->https_key_path[0])
         return 0;
-    return gf_tls_new(set->https_cert_path, set->https_key_path, &service->tls, error, size);
+    return prepare_tls(s, inheritance, error, size);
 }
 
 static unsigned count_cores(void)
@@ -195,16 +207,16 @@ static void release(ghttp_server *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-static int open_and_serve(ghttp_server *s, const struct gf_listener_source *source, int drained_fd, char *error,
+static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd, char *error,
                           size_t size)
 {
     struct wanted wanted = {.http = NULL};
     int result = find_addresses(s, &wanted, error, size);
 
     if (!result)
-        result = get_listeners(s, &wanted, source, error, size);
+        result = get_listeners(s, &wanted, inheritance, error, size);
     if (!result)
-        result = prepare_service(s, drained_fd, error, size);
+        result = prepare_service(s, inheritance, drained_fd, error, size);
     if (!result)
         result = start_engine(s, error, size);
     if (!result)
@@ -227,7 +239,7 @@ static void log_listeners(const ghttp_server *s)
     }
 }
 
-int gf_server_start(ghttp_server *s, const struct gf_listener_source *source, int drained_fd)
+int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd)
 {
     char error[GF_SERVER_ERROR_MAX];
     int result = 0;
@@ -240,7 +252,7 @@ int gf_server_start(ghttp_server *s, const struct gf_listener_source *source, in
         result = -EINVAL;
     else if (!gf_router_count(s->router))
         result = gf_server_fail(s, -EINVAL, "ghttp_server_start(): no route is bound; call ghttp_server_bind() first");
-    else if ((result = open_and_serve(s, source, drained_fd, error, sizeof(error))) < 0)
+    else if ((result = open_and_serve(s, inheritance, drained_fd, error, sizeof(error))) < 0)
         gf_server_fail(s, result, "ghttp_server_start(): %s", error);
     if (result < 0) {
         atomic_store(&s->state, GF_SERVER_FAILED);

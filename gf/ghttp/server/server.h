@@ -41,12 +41,14 @@ struct ghttp_server {
     int64_t drain_until_ms; /* CLOCK_MONOTONIC */
 };
 
-/* Where listeners come from that need not be opened: those of the process before this one. */
-struct gf_listener_source {
+/* What the process before this one has left for a server. */
+struct gf_inheritance {
     /* The descriptor of a listener for this server and address, which then belongs to the caller; or negative. */
-    int (*take)(const char *server, const struct gf_address *address, bool tls);
-    /* One that take() gave did not fit. */
-    void (*refuse)(int fd, const char *reason);
+    int (*take_listener)(const char *server, const struct gf_address *address, bool tls);
+    /* One that it gave did not fit. */
+    void (*refuse_listener)(int fd, const char *reason);
+    /* Writes the server's key for TLS session tickets, GF_TICKET_KEY_SIZE bytes; false: there is none. */
+    bool (*take_ticket_key)(const char *server, unsigned char *ret_key);
 };
 
 ghttp_server *gf_server_new(const char *name);
@@ -59,7 +61,7 @@ int gf_server_fail(ghttp_server *s, int result, const char *format, ...) __attri
 int gf_server_check_new(ghttp_server *s, const char *call);
 
 /* Opens or takes over its listeners and serves. drained_fd: see service.h. 0 or a negative errno; logs the outcome. */
-int gf_server_start(ghttp_server *s, const struct gf_listener_source *source, int drained_fd);
+int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd);
 
 /* Drains: no more accepting, answers close. Its listeners stay open. Logs nothing. */
 void gf_server_drain(ghttp_server *s, int grace_ms, int64_t until_ms);

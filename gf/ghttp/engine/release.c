@@ -1,0 +1,125 @@
+#include "release.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lane.h"
+#include "service.h"
+#include "tcp_facts.h"
+#include "worker.h"
+
+/* Connections in one turn: about ten system calls each, so that a turn stays well below a millisecond. */
+#define RELEASE_BATCH 64
+/* A full channel is tried again after this. */
+#define RETRY_MS 2
+/* What libmicrohttpd 0.9.75 watches its connections with (daemon.c, new_connection_process_()). */
+#define DAEMON_EVENTS (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLET)
+
+/*
+ * The unread bytes are asked for first: whatever arrives between the two questions makes the sum too large, and the
+ * connection not idle. The other way round it could hide bytes that libmicrohttpd has.
+ */
+static bool is_idle(const struct gf_connection *c)
+{
+    struct gf_tcp_facts facts;
+    int unread = 0;
+
+    if (c->exchange || !c->countable || c->ended_here || ioctl(c->fd, FIONREAD, &unread) < 0)
+        return false;
+    return gf_tcp_facts(c->fd, &facts) && facts.established &&
+           facts.received - (uint64_t)(unsigned)unread == c->consumed;
+}
+
+static void watch_again(const struct gf_connection *c)
+{
+    struct epoll_event event = {.events = DAEMON_EVENTS, .data.ptr = c->mhd};
+
+    epoll_ctl(c->lane->epoll_fd, EPOLL_CTL_ADD, c->fd, &event);
+}
+
+/*
+ * A socket that is nobody's takes the place of the connection's, under the same number. libmicrohttpd finds it broken in
+ * its next turn and frees its connection in the ordinary way. One socket for each connection: epoll knows open
+ * files, and a shared one would keep reporting for a connection that is long gone.
+ */
+static int move_away(struct gf_connection *c, const struct gf_mover *mover, int placeholder)
+{
+    bool was_watched = !epoll_ctl(c->lane->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    int result = mover->move(c->lane->service, c->fd, c->consumed);
+
+    if (!result)
+        dup3(placeholder, c->fd, O_CLOEXEC);
+    if (was_watched)
+        watch_again(c);
+    return result;
+}
+
+/* 0; -EAGAIN: not now; any other: not before its next request was answered. */
+static int release(struct gf_connection *c)
+{
+    const struct gf_mover *mover = atomic_load(&c->lane->service->mover);
+    int placeholder, result;
+
+    if (!mover || !is_idle(c))
+        return -EBUSY;
+    placeholder = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (placeholder < 0)
+        return -EAGAIN;
+    result = move_away(c, mover, placeholder);
+    close(placeholder);
+    return result;
+}
+
+static void note_released(struct gf_connection *c)
+{
+    c->released = true;
+    c->lane->runnable = true;
+    atomic_fetch_add(&c->lane->service->counters.moved, 1);
+    gf_connection_wait(c, GF_WAIT_HANDLER);
+}
+
+static int release_list(struct gf_wait_list *list, unsigned *budget)
+{
+    struct gf_connection *c, *next;
+
+    for (c = TAILQ_FIRST(list); c && *budget; c = next) {
+        int result;
+
+        next = TAILQ_NEXT(c, in_wait);
+        if (c->release_tried)
+            continue;
+        --*budget;
+        result = release(c);
+        if (result == -EAGAIN)
+            return result;
+        c->release_tried = true; /* once, until its next request was answered */
+        if (!result)
+            note_released(c);
+    }
+    return 0;
+}
+
+void gf_release_idle(struct gf_lane *lane)
+{
+    unsigned budget = RELEASE_BATCH;
+
+    if (!lane->release_due || lane->release_after_ms > lane->worker->now_ms)
+        return;
+    lane->release_due = false;
+    if (release_list(&lane->waits[GF_WAIT_IDLE], &budget) == -EAGAIN ||
+        release_list(&lane->waits[GF_WAIT_READ], &budget) == -EAGAIN) {
+        lane->release_due = true;
+        lane->release_after_ms = lane->worker->now_ms + RETRY_MS;
+    } else if (!budget) {
+        lane->release_due = true;
+    }
+}
+
+bool gf_release_is_possible(const struct gf_connection *c)
+{
+    return c->countable && atomic_load_explicit(&c->lane->service->mover, memory_order_relaxed) != NULL;
+}

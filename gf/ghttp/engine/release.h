@@ -1,0 +1,35 @@
+/*
+ * Release: takes an idle plain-HTTP connection from its libmicrohttpd daemon without the client noticing, and gives it
+ * to whoever the service's mover is: another process.
+ *
+ * Idle is proven, not guessed: the bytes that the kernel has received for the connection, less those that nobody has
+ * read yet, are exactly those of the requests that were answered on it. Then libmicrohttpd has nothing of a next
+ * request, and what waits in the kernel is the next owner's to read.
+ * Thread: the one that leads the worker, between two turns of libmicrohttpd.
+ */
+#ifndef GF_GHTTP_ENGINE_RELEASE_H
+#define GF_GHTTP_ENGINE_RELEASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gf_connection;
+struct gf_lane;
+struct gf_service;
+
+/* Where connections go. */
+struct gf_mover {
+    /*
+     * Gives fd, which stays the engine's, to the next owner, with the number of bytes that were consumed on it. 0;
+     * -EAGAIN: later; any other: never again. Called on the workers' loops: must not block.
+     */
+    int (*move)(const struct gf_service *service, int fd, uint64_t consumed);
+};
+
+/* Gives away what is idle in this lane, a bounded number of connections. */
+void gf_release_idle(struct gf_lane *lane);
+
+/* Whether an answer on this connection may leave it open although the service drains: it will move afterwards. */
+bool gf_release_is_possible(const struct gf_connection *connection);
+
+#endif

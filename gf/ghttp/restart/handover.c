@@ -1,0 +1,270 @@
+#include "handover.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../engine/engine.h"
+#include "../engine/tcp_facts.h"
+#include "../engine/tls.h"
+#include "../server/registry.h"
+#include "../server/server.h"
+#include "channel.h"
+
+/* A connection that has moved, in case that its new owner dies. */
+struct copy {
+    struct copy *next;
+    struct gf_service *service;
+    uint64_t consumed;
+    int fd;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct copy *copies;
+    _Atomic int control;
+} handover = {.lock = PTHREAD_MUTEX_INITIALIZER, .control = -1};
+
+/* ---- ticket keys ---- */
+
+/* The key in a file of memory that nobody can write to any more. A descriptor or a negative errno. */
+static int seal(const unsigned char key[GF_TICKET_KEY_SIZE])
+{
+    int fd = memfd_create("gf-ticket-key", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    ssize_t written;
+
+    if (fd < 0)
+        return -errno;
+    written = pwrite(fd, key, GF_TICKET_KEY_SIZE, 0);
+    if (written == GF_TICKET_KEY_SIZE &&
+        !fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+        return fd;
+    close(fd);
+    return -EIO;
+}
+
+static int send_ticket_key(int control, const ghttp_server *s)
+{
+    const unsigned char *key = s->service.tls ? gf_tls_ticket_key(s->service.tls) : NULL;
+    struct cJSON *message;
+    int fd, result = -ENOMEM;
+
+    if (!key)
+        return 0;
+    fd = seal(key);
+    if (fd < 0)
+        return fd;
+    message = cJSON_CreateObject();
+    if (cJSON_AddStringToObject(message, "type", "ticket") && cJSON_AddStringToObject(message, "server", s->name))
+        result = gf_channel_send(control, message, &fd, 1);
+    cJSON_Delete(message);
+    close(fd);
+    return result;
+}
+
+int gf_handover_send_ticket_keys(int control)
+{
+    int result = 0;
+
+    for (const ghttp_server *s = gf_registry_first(); s && !result; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_SERVING)
+            result = send_ticket_key(control, s);
+    return result;
+}
+
+/* ---- what the new process takes ---- */
+
+static bool is_plain_port(const struct gf_listener *listener)
+{
+    return !listener->tls && listener->port;
+}
+
+int gf_handover_offer(struct cJSON *ready)
+{
+    struct cJSON *ports = cJSON_AddArrayToObject(ready, "http");
+
+    for (const ghttp_server *s = gf_registry_first(); ports && s; s = gf_registry_next(s))
+        for (size_t i = 0; gf_server_state(s) == GF_SERVER_SERVING && i < s->listener_count; i++)
+            if (is_plain_port(&s->listeners[i]) &&
+                !cJSON_AddItemToArray(ports, cJSON_CreateNumber(s->listeners[i].port)))
+                return -ENOMEM;
+    return ports ? 0 : -ENOMEM;
+}
+
+static bool is_offered(const struct cJSON *ports, int port)
+{
+    const struct cJSON *item;
+
+    cJSON_ArrayForEach(item, ports)
+    {
+        if (cJSON_IsNumber(item) && item->valuedouble == port)
+            return true;
+    }
+    return false;
+}
+
+static bool is_taken(const ghttp_server *s, const struct cJSON *ready)
+{
+    const struct cJSON *ports = cJSON_GetObjectItemCaseSensitive(ready, "http");
+
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (is_plain_port(&s->listeners[i]) && !is_offered(ports, s->listeners[i].port))
+            return false;
+    return cJSON_IsArray(ports);
+}
+
+/* ---- moving ---- */
+
+static int send_connection(const struct gf_service *service, int fd, uint64_t consumed)
+{
+    struct cJSON *message = cJSON_CreateObject();
+    int control = atomic_load(&handover.control);
+    int result = -ENOMEM;
+
+    if (cJSON_AddStringToObject(message, "type", "connection") &&
+        cJSON_AddStringToObject(message, "server", service->name) &&
+        cJSON_AddNumberToObject(message, "consumed", (double)consumed))
+        result = control < 0 ? -ECANCELED : gf_channel_send(control, message, &fd, 1);
+    cJSON_Delete(message);
+    /* too many descriptors on their way: the other side has not read them yet */
+    return result == -ETOOMANYREFS || result == -ENOBUFS ? -EAGAIN : result;
+}
+
+/* The copy is made first: without one there is no way back, and the connection rather stays a while. */
+static int move(const struct gf_service *service, int fd, uint64_t consumed)
+{
+    struct copy *copy = malloc(sizeof(*copy));
+    int result = -EAGAIN;
+
+    if (!copy)
+        return result;
+    *copy = (struct copy){
+        .service = (struct gf_service *)service, .consumed = consumed, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+    if (copy->fd >= 0)
+        result = send_connection(service, fd, consumed);
+    if (result < 0)
+        goto fail;
+    pthread_mutex_lock(&handover.lock);
+    copy->next = handover.copies;
+    handover.copies = copy;
+    pthread_mutex_unlock(&handover.lock);
+    return 0;
+fail:
+    if (copy->fd >= 0)
+        close(copy->fd);
+    free(copy);
+    return result;
+}
+
+static const struct gf_mover mover = {.move = move};
+
+void gf_handover_begin(int control, const struct cJSON *ready)
+{
+    atomic_store(&handover.control, control);
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_SERVING && is_taken(s, ready))
+            gf_engine_set_mover(&s->service, &mover);
+}
+
+void gf_handover_end(void)
+{
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (atomic_load(&s->service.mover))
+            gf_engine_set_mover(&s->service, NULL);
+    atomic_store(&handover.control, -1);
+}
+
+/* ---- the copies ---- */
+
+static struct copy *take_copies(void)
+{
+    struct copy *copies;
+
+    pthread_mutex_lock(&handover.lock);
+    copies = handover.copies;
+    handover.copies = NULL;
+    pthread_mutex_unlock(&handover.lock);
+    return copies;
+}
+
+void gf_handover_forget(void)
+{
+    struct copy *copy = take_copies(), *next;
+
+    for (; copy; copy = next) {
+        next = copy->next;
+        close(copy->fd);
+        free(copy);
+    }
+}
+
+/* Nobody has read of it what we have not; see engine/release.c for the order of the two questions. */
+static bool is_untouched(const struct copy *copy)
+{
+    struct gf_tcp_facts facts;
+    int unread = 0;
+
+    return !ioctl(copy->fd, FIONREAD, &unread) && gf_tcp_facts(copy->fd, &facts) && facts.established &&
+           facts.received - (uint64_t)(unsigned)unread == copy->consumed;
+}
+
+unsigned gf_handover_take_back(unsigned *ret_lost)
+{
+    struct copy *copy = take_copies(), *next;
+    unsigned taken = 0, lost = 0;
+
+    for (; copy; copy = next) {
+        next = copy->next;
+        if (!is_untouched(copy)) {
+            close(copy->fd);
+            lost++;
+        } else if (!gf_engine_adopt(copy->service, copy->fd, copy->consumed)) {
+            taken++;
+        } else {
+            lost++;
+        }
+        free(copy);
+    }
+    *ret_lost = lost;
+    return taken;
+}
+
+/* ---- arriving ---- */
+
+static int local_port(int fd)
+{
+    struct sockaddr_storage local = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof(local);
+
+    return getsockname(fd, (struct sockaddr *)&local, &size) < 0 ? 0 : gf_address_port(&local);
+}
+
+/* The program may have given the port to another server than the one before. */
+static ghttp_server *server_of_port(int port)
+{
+    for (ghttp_server *s = gf_registry_first(); s && port; s = gf_registry_next(s))
+        for (size_t i = 0; gf_server_state(s) == GF_SERVER_SERVING && i < s->listener_count; i++)
+            if (!s->listeners[i].tls && s->listeners[i].port == port)
+                return s;
+    return NULL;
+}
+
+int gf_handover_accept(const struct cJSON *message, int fd)
+{
+    const struct cJSON *consumed = cJSON_GetObjectItemCaseSensitive(message, "consumed");
+    ghttp_server *s = server_of_port(local_port(fd));
+
+    if (!s || !cJSON_IsNumber(consumed) || consumed->valuedouble < 0 || consumed->valuedouble > 9e15) {
+        close(fd);
+        return s ? -EINVAL : -ENOENT;
+    }
+    return gf_engine_adopt(&s->service, fd, (uint64_t)consumed->valuedouble);
+}

@@ -1,0 +1,42 @@
+/*
+ * The hand-over: what follows the listeners to the new process: idle connections, one message each, and the keys of
+ * TLS session tickets, each in a sealed memory file.
+ *
+ * Owns, in the old process: a copy of every connection it has moved, until the new one is trusted. Thread: the state
+ * machine's, but for the movers, which run on the workers' loops.
+ */
+#ifndef GF_GHTTP_RESTART_HANDOVER_H
+#define GF_GHTTP_RESTART_HANDOVER_H
+
+#include <stddef.h>
+
+#include <gf/ghttp/ghttp.h>
+
+struct cJSON;
+
+/* ---- the old process ---- */
+
+/* Sends the ticket keys of all serving servers over control. 0 or a negative errno. */
+int gf_handover_send_ticket_keys(int control);
+
+/* Adds to "ready" which ports the process serves in plain HTTP: only connections to these can move to it. */
+int gf_handover_offer(struct cJSON *ready);
+
+/* Moves the connections of the servers that the new process takes, now and as they become idle. */
+void gf_handover_begin(int control, const struct cJSON *ready);
+
+/* Moves no more. When it returns, no loop uses control any longer. */
+void gf_handover_end(void);
+
+/* The new process is trusted: the copies go. */
+void gf_handover_forget(void);
+
+/* The new process has died: takes back those that it has not touched; how many, and how many it had. */
+unsigned gf_handover_take_back(unsigned *ret_lost);
+
+/* ---- the new process ---- */
+
+/* Gives a connection that has come, as its message says, to the server of its port. 0 or a negative errno; fd is taken. */
+int gf_handover_accept(const struct cJSON *message, int fd);
+
+#endif
