@@ -57,13 +57,34 @@ int rig_settings(struct rig *rig, const char *lines)
     return fclose(file) || rename(fresh, path) ? -errno : 0;
 }
 
+static struct process *start_process(const struct rig *rig)
+{
+    struct process_options options = {.folder = rig->folder, .environment = rig->environment};
+    char *program = process_program("restart_server"), *script = NULL;
+    const char *arguments[] = {"-c", NULL, program, NULL};
+    struct process *process = NULL;
+
+    options.program = program;
+    if (rig->preface && asprintf(&script, "%s\nexec \"$0\"", rig->preface) < 0)
+        script = NULL;
+    if (script) {
+        options.program = "/bin/sh";
+        arguments[1] = script;
+        options.arguments = arguments;
+    }
+    if (program)
+        process = process_start(&options);
+    free(script);
+    free(program);
+    return process;
+}
+
 int rig_start(struct rig *rig)
 {
-    struct process_options options = {.program = "restart_server", .folder = rig->folder};
     long pid = 0;
     char line[64];
 
-    rig->process = process_start(&options);
+    rig->process = start_process(rig);
     if (!rig->process)
         return -errno;
     rig->first = rig->pid = process_pid(rig->process);

@@ -17,6 +17,9 @@ struct rig {
     char folder[256];
     int port, second_port, https_port; /* of the first server, of the second, of the first over TLS */
     struct transport_target http, https;
+    const char *const
+        *environment;    /* what the first generation finds beside the test's own; may be set before the start */
+    const char *preface; /* likewise: shell commands that run in its process before it */
     struct process *process;
     pid_t first; /* generation: its number is that of the process group too */
     pid_t pid;   /* of the generation that serves, as far as the rig has heard */

@@ -133,7 +133,7 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     x->mhd = mhd;
     x->pace = NULL;
     x->state = GF_EXCHANGE_BEGUN;
-    x->suspended = x->chunked = x->closing = false;
+    x->suspended = x->chunked = x->closing = x->trailed = false;
     x->wire_target = target;
     x->request.server = lane->service->server;
     x->request.secure = lane->tls;
@@ -183,6 +183,7 @@ static int receive_body(struct gf_exchange *x, const char *data, size_t *size)
 static void become_ready(struct gf_exchange *x)
 {
     x->state = GF_EXCHANGE_READY;
+    x->trailed = x->chunked && MHD_get_connection_values(x->mhd, MHD_FOOTER_KIND, NULL, NULL) > 0;
     gf_connection_wait(x->connection, GF_WAIT_HANDLER);
     gf_worker_add_ready(x->worker, x);
 }
@@ -204,7 +205,7 @@ static bool closes_after(const struct gf_exchange *x)
 {
     const struct gf_service *service = x->lane->service;
 
-    return x->state < GF_EXCHANGE_READY || !service->limits.keep_alive ||
+    return x->state < GF_EXCHANGE_READY || x->trailed || !service->limits.keep_alive ||
            (atomic_load_explicit(&service->draining, memory_order_relaxed) && !gf_release_is_possible(x->connection));
 }
 

@@ -42,6 +42,7 @@ struct gf_exchange {
     bool suspended;
     bool chunked;
     bool closing; /* the answer says that the connection closes */
+    bool trailed; /* a chunked body with trailers, where 0.9.75 can be led astray: the connection ends with it */
 };
 
 STAILQ_HEAD(gf_ready_list, gf_exchange);

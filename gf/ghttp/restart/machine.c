@@ -18,21 +18,13 @@
 #include "../server/registry.h"
 #include "channel.h"
 
-/* What a connection that cannot move is left for one more request, before it is half-closed: longer than most clients
- * think between two requests, short enough that the old process does not stay for idle ones. */
-#define HAND_OVER_GRACE_MS 5000
-
 #define M gf_machine
 
-static void serve(void);
-static void start(void);
-static void hand_over(void);
-static void drain(void);
 static void drain_to_execute(void);
 
 /* ---- small questions ---- */
 
-static int64_t longest(size_t offset)
+int64_t gf_machine_longest(size_t offset)
 {
     int64_t most = 0;
 
@@ -53,7 +45,7 @@ static bool all_are_in(enum gf_server_state one, enum gf_server_state other)
     return true;
 }
 
-static void enter(enum gf_graceful_state state, void (*step)(void))
+void gf_machine_enter(enum gf_graceful_state state, void (*step)(void))
 {
     pthread_mutex_lock(&M.lock);
     M.state = M.facts.state = state;
@@ -63,7 +55,7 @@ static void enter(enum gf_graceful_state state, void (*step)(void))
 }
 
 /* Waits for one of fds, whose first two are always the wake-up and the end of a drain. */
-static void wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
+void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
 {
     int64_t left = until_ms - gf_machine_now_ms();
     uint64_t heard;
@@ -86,7 +78,7 @@ static void wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
 
 /* ---- outcomes ---- */
 
-static void settle(int result, pid_t new_pid, const char *reason)
+void gf_machine_settle(int result, pid_t new_pid, const char *reason)
 {
     struct gf_restart_request *request;
 
@@ -112,11 +104,11 @@ static void settle(int result, pid_t new_pid, const char *reason)
     M.executable = NULL;
 }
 
-static void fail(int result, const char *reason)
+void gf_machine_fail(int result, const char *reason)
 {
     glog_error("server restart failed: %s", reason);
-    enter(GF_GRACEFUL_SERVING, serve); /* first: who is told may ask again at once */
-    settle(result, 0, reason);
+    gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve); /* first: who is told may ask again at once */
+    gf_machine_settle(result, 0, reason);
 }
 
 /* ---- draining servers, in every state ---- */
@@ -130,7 +122,7 @@ static void log_drained(ghttp_server *s, unsigned cut)
 }
 
 /* Ends the servers whose drain is complete or has lasted too long; when the next has lasted too long. */
-static int64_t end_drained(bool force)
+int64_t gf_machine_end_drained(bool force)
 {
     int64_t next = INT64_MAX;
 
@@ -145,21 +137,21 @@ static int64_t end_drained(bool force)
     return next;
 }
 
-static void cease_all(void)
+void gf_machine_cease_all(void)
 {
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_SERVING)
             gf_engine_cease(&s->service);
 }
 
-static void drain_all(int grace_ms)
+void gf_machine_drain_all(int grace_ms)
 {
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_SERVING)
             gf_server_drain(s, grace_ms, gf_machine_now_ms() + s->settings.graceful_shutdown_timeout);
 }
 
-static void close_all_listeners(bool handed_over)
+void gf_machine_close_listeners(bool handed_over)
 {
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_DRAINING)
@@ -169,15 +161,15 @@ static void close_all_listeners(bool handed_over)
 static void begin_shutdown(void)
 {
     glog_info("server shutting down");
-    cease_all();
-    drain_all(0);
-    close_all_listeners(false);
-    enter(GF_GRACEFUL_DRAINING, drain);
+    gf_machine_cease_all();
+    gf_machine_drain_all(0);
+    gf_machine_close_listeners(false);
+    gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
 }
 
 /* ---- serving ---- */
 
-static bool take_flag(const bool *flag)
+bool gf_machine_flag(const bool *flag)
 {
     bool value;
 
@@ -197,45 +189,14 @@ static struct gf_restart_request *pending_request(void)
     return request;
 }
 
-static char *greeting_for_successor(const struct gf_restart_request *request)
-{
-    struct cJSON *message = cJSON_CreateObject();
-    char *text = NULL;
-
-    if (cJSON_AddStringToObject(message, "type", "hello") &&
-        cJSON_AddNumberToObject(message, "generation", M.greeting.generation + 1) &&
-        cJSON_AddNumberToObject(message, "began", (double)request->asked_ms))
-        text = cJSON_PrintUnformatted(message);
-    cJSON_Delete(message);
-    return text;
-}
-
-static void begin_start(const struct gf_restart_request *request)
-{
-    char error[512];
-    char *message = greeting_for_successor(request);
-    int result = -ENOMEM;
-
-    snprintf(error, sizeof(error), "no memory for a new process");
-    if (message)
-        result = gf_successor_spawn(&M.successor, M.executable, message, error, sizeof(error));
-    cJSON_free(message);
-    if (result < 0) {
-        fail(result, error);
-        return;
-    }
-    M.deadline_ms = gf_machine_now_ms() + longest(offsetof(struct gf_settings, graceful_ready_timeout));
-    enter(GF_GRACEFUL_STARTING, start);
-}
-
 /* Graceful is off: everything ends, and the process executes anew. The listeners stay open until then, for the case
  * that it cannot. */
 static void begin_full_restart(void)
 {
-    cease_all();
-    drain_all(0);
-    M.deadline_ms = gf_machine_now_ms() + longest(offsetof(struct gf_settings, graceful_shutdown_timeout));
-    enter(GF_GRACEFUL_DRAINING, drain_to_execute);
+    gf_machine_cease_all();
+    gf_machine_drain_all(0);
+    M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_shutdown_timeout));
+    gf_machine_enter(GF_GRACEFUL_DRAINING, drain_to_execute);
 }
 
 static void begin_restart(const struct gf_restart_request *request)
@@ -244,12 +205,12 @@ static void begin_restart(const struct gf_restart_request *request)
     int result = gf_successor_find_executable(request->path, &M.executable, error, sizeof(error));
 
     if (result < 0) {
-        fail(result, error);
+        gf_machine_fail(result, error);
         return;
     }
     glog_info("server reloading");
     if (gf_machine_is_graceful())
-        begin_start(request);
+        gf_machine_begin_start(request);
     else
         begin_full_restart();
 }
@@ -302,139 +263,44 @@ static void stop_asked_servers(void)
     }
 }
 
-static void serve(void)
+void gf_machine_serve(void)
 {
     struct pollfd fds[2];
     struct gf_restart_request *request = pending_request();
 
     stop_asked_servers();
 
-    if (take_flag(&M.set_up))
+    if (gf_machine_flag(&M.set_up))
         say_ready();
-    if (M.step != serve)
+    if (M.step != gf_machine_serve)
         return;
-    if (take_flag(&M.shutdown_asked)) {
+    if (gf_machine_flag(&M.shutdown_asked)) {
         begin_shutdown();
-    } else if (request && take_flag(&M.set_up)) { /* else not all servers have their listeners yet */
+    } else if (request && gf_machine_flag(&M.set_up)) { /* else not all servers have their listeners yet */
         begin_restart(request);
     } else {
-        int64_t next = end_drained(take_flag(&M.force_asked));
+        int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
 
-        if (take_flag(&M.set_up) && all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED))
-            enter(GF_GRACEFUL_DRAINING, drain);
+        if (gf_machine_flag(&M.set_up) && all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED))
+            gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
         else
-            wait_for(fds, 2, next);
+            gf_machine_wait_for(fds, 2, next);
     }
-}
-
-/* ---- starting the new process ---- */
-
-static void abandon_start(int result, const char *why)
-{
-    char burial[GF_OUTCOME_REASON_MAX - 256], reason[GF_OUTCOME_REASON_MAX];
-
-    gf_successor_bury(&M.successor, true, burial, sizeof(burial));
-    snprintf(reason, sizeof(reason), "%s%s%s", why, *why ? "; " : "", burial);
-    fail(result, reason);
-}
-
-/* It has ended, or closed the channel: in either case it will not serve. */
-static void end_of_successor(const char *why)
-{
-    abandon_start(-ECHILD, why);
-}
-
-static bool is_word(const struct cJSON *message, const char *word)
-{
-    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "type"));
-
-    return type && !strcmp(type, word);
-}
-
-static bool has_number(const struct cJSON *message, const char *key, int wanted)
-{
-    const struct cJSON *item = cJSON_GetObjectItemCaseSensitive(message, key);
-
-    return cJSON_IsNumber(item) && item->valuedouble == wanted;
-}
-
-static void hear_successor(void)
-{
-    struct cJSON *message = NULL;
-    const char *reason;
-    char why[1024];
-    int result = gf_channel_receive(M.successor.control, &message, NULL, NULL);
-
-    if (result == -EAGAIN)
-        return;
-    if (result == -EPIPE) {
-        end_of_successor("it closed the channel before it was ready");
-    } else if (result < 0) {
-        end_of_successor("it said something that is no message");
-    } else if (is_word(message, "ready") && has_number(message, "pid", M.successor.pid) &&
-               has_number(message, "version", GF_CHANNEL_VERSION)) {
-        M.step = hand_over;
-    } else {
-        reason = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "reason"));
-        snprintf(why, sizeof(why), "it reports: %s", is_word(message, "failed") && reason ? reason : "an unknown word");
-        end_of_successor(why);
-    }
-    cJSON_Delete(message);
-}
-
-static void start(void)
-{
-    struct pollfd fds[5] = {[2] = {.fd = M.successor.control, .events = POLLIN},
-                            [3] = {.fd = M.successor.pidfd, .events = POLLIN},
-                            [4] = {.fd = M.successor.standard_error, .events = POLLIN}};
-
-    wait_for(fds, 5, M.deadline_ms);
-    end_drained(false);
-    if (take_flag(&M.shutdown_asked)) {
-        abandon_start(-ECANCELED, "a shutdown was asked for meanwhile");
-        return;
-    }
-    gf_successor_relay(&M.successor);
-    if (fds[2].revents)
-        hear_successor();
-    else if (fds[3].revents)
-        end_of_successor("");
-    else if (gf_machine_now_ms() >= M.deadline_ms)
-        abandon_start(-ETIMEDOUT, "it was not ready within gracefulReadyTimeout");
-}
-
-/* ---- handing over ---- */
-
-static void hand_over(void)
-{
-    pid_t pid = M.successor.pid;
-    char reason[128];
-
-    enter(GF_GRACEFUL_HANDING_OVER, hand_over);
-    cease_all();
-    snprintf(reason, sizeof(reason), "process %d serves", (int)pid);
-    settle(0, pid, reason);
-    glog_info("server restarted: process %d serves, %lld ms after it was asked for; %d drains", (int)pid,
-              (long long)M.facts.last.took_ms, (int)getpid());
-    drain_all(HAND_OVER_GRACE_MS);
-    close_all_listeners(true);
-    M.drain_began_ms = gf_machine_now_ms();
-    enter(GF_GRACEFUL_DRAINING, drain);
 }
 
 /* ---- draining ---- */
 
-static void drain(void)
+void gf_machine_drain(void)
 {
     struct pollfd fds[3] = {[2] = {.fd = M.successor.standard_error, .events = POLLIN}};
-    int64_t next = end_drained(take_flag(&M.force_asked));
+    int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
 
     if (all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
         glog_info("all servers shutdown");
-        enter(GF_GRACEFUL_GONE, NULL);
+        gf_machine_enter(GF_GRACEFUL_GONE, NULL);
         return;
     }
-    wait_for(fds, 3, next);
+    gf_machine_wait_for(fds, 3, next);
     if (fds[2].revents)
         gf_successor_relay(&M.successor);
 }
@@ -447,7 +313,7 @@ static bool everything_is_answered(void)
     return true;
 }
 
-static void resume_all(void)
+void gf_machine_resume_all(void)
 {
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_DRAINING)
@@ -463,16 +329,16 @@ static void drain_to_execute(void)
     if (pending_request()) { /* who asked cannot wait for the end: the drain waits for the answer to them */
         char *path = strdup(M.executable);
 
-        settle(0, getpid(), "graceful restarts are off: the process ends its requests, then executes anew");
+        gf_machine_settle(0, getpid(), "graceful restarts are off: the process ends its requests, then executes anew");
         M.executable = path;
     }
-    if (take_flag(&M.shutdown_asked)) {
-        close_all_listeners(false);
-        enter(GF_GRACEFUL_DRAINING, drain);
+    if (gf_machine_flag(&M.shutdown_asked)) {
+        gf_machine_close_listeners(false);
+        gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
         return;
     }
     if (!everything_is_answered() && gf_machine_now_ms() < M.deadline_ms) {
-        wait_for(fds, 2, M.deadline_ms);
+        gf_machine_wait_for(fds, 2, M.deadline_ms);
         return;
     }
     glog_info("all servers shutdown");
@@ -482,14 +348,14 @@ static void drain_to_execute(void)
     glog_error("server restart failed: %s", reason);
     free(M.executable);
     M.executable = NULL;
-    resume_all();
-    enter(GF_GRACEFUL_SERVING, serve);
+    gf_machine_resume_all();
+    gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
 }
 
 void *gf_machine_main(void *arg)
 {
     (void)arg;
-    M.step = serve;
+    M.step = gf_machine_serve;
     while (M.step)
         M.step();
     gf_successor_release(&M.successor);

@@ -42,8 +42,11 @@ static struct gf_pace *answer_allowed(struct ghttp_request *r, unsigned methods)
 
 static struct gf_pace *answer_error(struct ghttp_request *r, int error)
 {
-    if (error == -EINVAL)
+    if (error == -EINVAL) {
+        /* where a target is malformed, what follows on the connection may be meant otherwise too */
+        ghttp_response_set_header(r, "Connection", "close");
         return answer_status(r, 400);
+    }
     glog_error("no route looked up for %.*s %.*s: %s", LOGGED_SIZE, r->method, LOGGED_SIZE, r->target,
                error == -ELOOP ? "too many routes overlap on this path" : strerror(-error));
     return answer_status(r, 500);

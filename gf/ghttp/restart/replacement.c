@@ -1,0 +1,156 @@
+/*
+ * The replacement of this process: starting the new one, handing over to it, watching over it, and coming back when it
+ * dies. One function for each of these states; machine.c has the others.
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gf/glog/glog.h>
+
+#include "../server/registry.h"
+#include "channel.h"
+#include "handover.h"
+#include "machine.h"
+
+/* What a connection that cannot move is left for one more request, before it is half-closed: longer than most clients
+ * think between two requests, short enough that the old process does not stay for idle ones. */
+#define HAND_OVER_GRACE_MS 5000
+
+#define M gf_machine
+
+static void start(void);
+static void hand_over(void);
+static void watch(void);
+
+/* ---- starting the new process ---- */
+
+static char *greeting_for_successor(const struct gf_restart_request *request)
+{
+    struct cJSON *message = cJSON_CreateObject();
+    char *text = NULL;
+
+    if (cJSON_AddStringToObject(message, "type", "hello") &&
+        cJSON_AddNumberToObject(message, "generation", M.greeting.generation + 1) &&
+        cJSON_AddNumberToObject(message, "began", (double)request->asked_ms))
+        text = cJSON_PrintUnformatted(message);
+    cJSON_Delete(message);
+    return text;
+}
+
+static void gf_machine_begin_start(const struct gf_restart_request *request)
+{
+    char error[512];
+    char *message = greeting_for_successor(request);
+    int result = -ENOMEM;
+
+    snprintf(error, sizeof(error), "no memory for a new process");
+    if (message)
+        result = gf_successor_spawn(&M.successor, M.executable, message, error, sizeof(error));
+    cJSON_free(message);
+    if (result < 0) {
+        gf_machine_fail(result, error);
+        return;
+    }
+    M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_ready_timeout));
+    gf_machine_enter(GF_GRACEFUL_STARTING, start);
+}
+
+
+static void abandon_start(int result, const char *why)
+{
+    char burial[GF_OUTCOME_REASON_MAX - 256], reason[GF_OUTCOME_REASON_MAX];
+
+    gf_successor_bury(&M.successor, true, burial, sizeof(burial));
+    snprintf(reason, sizeof(reason), "%s%s%s", why, *why ? "; " : "", burial);
+    gf_machine_fail(result, reason);
+}
+
+/* It has ended, or closed the channel: in either case it will not serve. */
+static void end_of_successor(const char *why)
+{
+    abandon_start(-ECHILD, why);
+}
+
+static bool is_word(const struct cJSON *message, const char *word)
+{
+    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "type"));
+
+    return type && !strcmp(type, word);
+}
+
+static bool has_number(const struct cJSON *message, const char *key, int wanted)
+{
+    const struct cJSON *item = cJSON_GetObjectItemCaseSensitive(message, key);
+
+    return cJSON_IsNumber(item) && item->valuedouble == wanted;
+}
+
+static void hear_successor(void)
+{
+    struct cJSON *message = NULL;
+    const char *reason;
+    char why[1024];
+    int result = gf_channel_receive(M.successor.control, &message, NULL, NULL);
+
+    if (result == -EAGAIN)
+        return;
+    if (result == -EPIPE) {
+        end_of_successor("it closed the channel before it was ready");
+    } else if (result < 0) {
+        end_of_successor("it said something that is no message");
+    } else if (is_word(message, "ready") && has_number(message, "pid", M.successor.pid) &&
+               has_number(message, "version", GF_CHANNEL_VERSION)) {
+        M.step = hand_over;
+    } else {
+        reason = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "reason"));
+        snprintf(why, sizeof(why), "it reports: %s", is_word(message, "failed") && reason ? reason : "an unknown word");
+        end_of_successor(why);
+    }
+    cJSON_Delete(message);
+}
+
+static void start(void)
+{
+    struct pollfd fds[5] = {[2] = {.fd = M.successor.control, .events = POLLIN},
+                            [3] = {.fd = M.successor.pidfd, .events = POLLIN},
+                            [4] = {.fd = M.successor.standard_error, .events = POLLIN}};
+
+    gf_machine_wait_for(fds, 5, M.deadline_ms);
+    gf_machine_end_drained(false);
+    if (gf_machine_flag(&M.shutdown_asked)) {
+        abandon_start(-ECANCELED, "a shutdown was asked for meanwhile");
+        return;
+    }
+    gf_successor_relay(&M.successor);
+    if (fds[2].revents)
+        hear_successor();
+    else if (fds[3].revents)
+        end_of_successor("");
+    else if (gf_machine_now_ms() >= M.deadline_ms)
+        abandon_start(-ETIMEDOUT, "it was not ready within gracefulReadyTimeout");
+}
+
+/* ---- handing over ---- */
+
+static void hand_over(void)
+{
+    pid_t pid = M.successor.pid;
+    char reason[128];
+
+    gf_machine_enter(GF_GRACEFUL_HANDING_OVER, hand_over);
+    gf_machine_cease_all();
+    snprintf(reason, sizeof(reason), "process %d serves", (int)pid);
+    gf_machine_settle(0, pid, reason);
+    glog_info("server restarted: process %d serves, %lld ms after it was asked for; %d drains", (int)pid,
+              (long long)M.facts.last.took_ms, (int)getpid());
+    gf_machine_drain_all(HAND_OVER_GRACE_MS);
+    gf_machine_close_listeners(true);
+    M.drain_began_ms = gf_machine_now_ms();
+    gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
+}
+

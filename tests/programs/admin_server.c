@@ -1,0 +1,37 @@
+/*
+ * A server with an admin page as a test wants it to be. The environment says how:
+ *
+ *   GF_ADDRESS        a comma list of addresses
+ *   GF_ADMIN_PATTERN  where the page is; not set: /debug/admin
+ *   GF_ADMIN_TOKEN, GF_ADMIN_FOLDERS, GF_READY_TIMEOUT  the settings adminToken, adminExeFolders, gracefulReadyTimeout
+ *   GF_GRACEFUL       0: off
+ */
+#include <gf/gf.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static void pid(ghttp_request *r)
+{
+    ghttp_response_writefln(r, "%d", gproc_pid());
+}
+
+int main(void)
+{
+    static const char *const settings[][2] = {
+        {"GF_ADDRESS", "address"},
+        {"GF_ADMIN_TOKEN", "adminToken"},
+        {"GF_ADMIN_FOLDERS", "adminExeFolders"},
+        {"GF_READY_TIMEOUT", "gracefulReadyTimeout"},
+    };
+    const char *graceful = getenv("GF_GRACEFUL");
+    ghttp_server *s = g_server("ad <&> min");
+
+    for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
+        if (getenv(settings[i][0]))
+            ghttp_server_set(s, settings[i][1], getenv(settings[i][0]));
+    ghttp_server_bind(s, "/pid", pid);
+    ghttp_server_set_graceful(s, !graceful || strcmp(graceful, "0"));
+    ghttp_server_enable_admin(s, getenv("GF_ADMIN_PATTERN"));
+    return ghttp_server_run(s);
+}
