@@ -40,9 +40,9 @@ struct gf_connection {
     unsigned answered;    /* requests answered on it */
     bool countable;       /* consumed is exact */
     bool ended_here;      /* we have ended it: no second goodbye */
-    bool adopted;                 /* it came from another process */
-    bool released;                /* another process has it; what libmicrohttpd holds is a placeholder */
-    bool release_tried;           /* it was not idle then */
+    bool adopted;         /* it came from another process */
+    bool released;        /* another process has it; what libmicrohttpd holds is a placeholder */
+    bool release_tried;   /* it was not idle then */
     bool lingers;         /* close it only once the client has stopped sending */
     uint64_t address_key; /* for the limit per address */
 };

@@ -123,7 +123,7 @@ struct errand {
     int grace_ms;
     int fd;            /* a connection to adopt */
     uint64_t consumed; /* of it */
-    bool stuck; /* a handler still has a connection */
+    bool stuck;        /* a handler still has a connection */
     char *error;
     size_t error_size;
 };
@@ -279,7 +279,7 @@ void gf_engine_set_mover(struct gf_service *service, const struct gf_mover *move
     struct errand release = {.fn = release_branch};
 
     atomic_store(&service->mover, mover);
-    if (mover && service->branches)
+    if (service->branches) /* NULL too: when this returns, no loop uses the mover before any more */
         on_every_loop(service, &release);
 }
 

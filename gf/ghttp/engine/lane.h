@@ -25,17 +25,17 @@ struct gf_lane {
     struct MHD_Daemon *daemon;
     int epoll_fd; /* the daemon's */
     bool tls;
-    bool runnable;          /* the daemon has something to do without an event */
-    unsigned connections;   /* open in this lane */
-    unsigned suspended;     /* of them in the hands of a handler thread */
-    int64_t drain_since_ms; /* 0: it does not drain */
-    int drain_grace_ms;     /* what an idle connection is left for one more request */
-    bool release_due;         /* connections may have become idle, and the service has a mover */
-    int64_t release_after_ms; /* not before this */
+    bool runnable;               /* the daemon has something to do without an event */
+    unsigned connections;        /* open in this lane */
+    unsigned suspended;          /* of them in the hands of a handler thread */
+    int64_t drain_since_ms;      /* 0: it does not drain */
+    int drain_grace_ms;          /* what an idle connection is left for one more request */
+    bool release_due;            /* connections may have become idle, and the service has a mover */
+    int64_t release_after_ms;    /* not before this */
     bool adopting;               /* the connection that is being added comes from another process */
     uint64_t accepting_consumed; /* bytes of it that were consumed there */
-    uint64_t accepting_key; /* address key of the connection that is being added */
-    bool accepting;         /* it has not been counted yet */
+    uint64_t accepting_key;      /* address key of the connection that is being added */
+    bool accepting;              /* it has not been counted yet */
     struct gf_wait_list waits[GF_WAITS];
 };
 
@@ -53,8 +53,8 @@ size_t gf_lane_memory(const struct gf_lane *lane);
 void gf_lane_run(struct gf_lane *lane);
 
 /*
- * Gives an accepted socket to the lane, which closes it in every outcome. Of an adopted one, consumed bytes were read by
- * another process before. 0 or a negative errno.
+ * Gives an accepted socket to the lane, which closes it in every outcome. Of an adopted one, consumed bytes were read
+ * by another process before. 0 or a negative errno.
  */
 int gf_lane_add(struct gf_lane *lane, int fd, const struct sockaddr_storage *peer, socklen_t size, uint64_t address_key,
                 bool adopted, uint64_t consumed);

@@ -42,8 +42,8 @@ static void watch_again(const struct gf_connection *c)
 }
 
 /*
- * A socket that is nobody's takes the place of the connection's, under the same number. libmicrohttpd finds it broken in
- * its next turn and frees its connection in the ordinary way. One socket for each connection: epoll knows open
+ * A socket that is nobody's takes the place of the connection's, under the same number. libmicrohttpd finds it broken
+ * in its next turn and frees its connection in the ordinary way. One socket for each connection: epoll knows open
  * files, and a shared one would keep reporting for a connection that is long gone.
  */
 static int move_away(struct gf_connection *c, const struct gf_mover *mover, int placeholder)

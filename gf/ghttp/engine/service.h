@@ -34,7 +34,7 @@ struct gf_service_counters {
     _Atomic uint64_t requests;    /* answered */
     _Atomic uint64_t refused;     /* connections over a limit */
     _Atomic uint64_t overloaded;  /* requests answered 503 because every handler thread was taken */
-    _Atomic uint64_t moved;      /* connections that another process has taken over */
+    _Atomic uint64_t moved;       /* connections that another process has taken over */
     _Atomic uint64_t closed;      /* connections that a drain ended with an announced close */
     _Atomic uint64_t raced;       /* requests that crossed the close of their idle connection */
     _Atomic uint64_t cut;         /* requests that a drain's deadline cut */
@@ -55,8 +55,8 @@ struct gf_service {
     _Atomic bool draining; /* every answer closes its connection, idle connections are ended */
     _Atomic bool logged_refusal;
     _Atomic(const struct gf_mover *) mover; /* where idle connections go; NULL: they stay */
-    struct gf_branch **branches; /* the engine's: one for each worker */
-    int drained_fd;              /* an eventfd that hears of the last connection's end while draining; -1: none */
+    struct gf_branch **branches;            /* the engine's: one for each worker */
+    int drained_fd; /* an eventfd that hears of the last connection's end while draining; -1: none */
 };
 
 /* Takes a closed connection off the count; tells drained_fd when a drain has nothing left. Any thread. */

@@ -327,7 +327,8 @@ static void run_lanes(struct gf_worker *w)
 {
     struct gf_lane *lane;
 
-    LIST_FOREACH (lane, &w->lanes, in_worker) {
+    LIST_FOREACH(lane, &w->lanes, in_worker)
+    {
         if (lane->runnable)
             gf_lane_run(lane);
         if (lane->release_due)

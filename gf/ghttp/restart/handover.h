@@ -36,7 +36,8 @@ unsigned gf_handover_take_back(unsigned *ret_lost);
 
 /* ---- the new process ---- */
 
-/* Gives a connection that has come, as its message says, to the server of its port. 0 or a negative errno; fd is taken. */
+/* Gives a connection that has come, as its message says, to the server of its port. 0 or a negative errno; fd is taken.
+ */
 int gf_handover_accept(const struct cJSON *message, int fd);
 
 #endif

@@ -17,6 +17,7 @@
 #include "../engine/engine.h"
 #include "../server/registry.h"
 #include "channel.h"
+#include "handover.h"
 
 #define M gf_machine
 
@@ -54,7 +55,6 @@ void gf_machine_enter(enum gf_graceful_state state, void (*step)(void))
     M.step = step;
 }
 
-/* Waits for one of fds, whose first two are always the wake-up and the end of a drain. */
 void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
 {
     int64_t left = until_ms - gf_machine_now_ms();
@@ -62,6 +62,7 @@ void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
 
     fds[0] = (struct pollfd){.fd = M.wake_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = M.drained_fd, .events = POLLIN};
+    fds[2] = (struct pollfd){.fd = gf_predecessor_fd(), .events = POLLIN};
     if (until_ms == INT64_MAX)
         left = -1;
     else if (left < 0)
@@ -74,6 +75,8 @@ void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
     for (int i = 0; i < 2; i++)
         if (fds[i].revents && read(fds[i].fd, &heard, sizeof(heard)) < 0)
             fds[i].revents = 0;
+    if (fds[2].revents)
+        gf_predecessor_hear();
 }
 
 /* ---- outcomes ---- */
@@ -104,6 +107,15 @@ void gf_machine_settle(int result, pid_t new_pid, const char *reason)
     M.executable = NULL;
 }
 
+/* The outcome that was given has turned out to be wrong. */
+void gf_machine_note_failure(int result, const char *reason)
+{
+    pthread_mutex_lock(&M.lock);
+    M.facts.last.result = result;
+    snprintf(M.facts.last.reason, sizeof(M.facts.last.reason), "%s", reason);
+    pthread_mutex_unlock(&M.lock);
+}
+
 void gf_machine_fail(int result, const char *reason)
 {
     glog_error("server restart failed: %s", reason);
@@ -121,7 +133,6 @@ static void log_drained(ghttp_server *s, unsigned cut)
               s->name, (unsigned)atomic_load(&counters->closed), (unsigned)atomic_load(&counters->raced), cut);
 }
 
-/* Ends the servers whose drain is complete or has lasted too long; when the next has lasted too long. */
 int64_t gf_machine_end_drained(bool force)
 {
     int64_t next = INT64_MAX;
@@ -161,6 +172,7 @@ void gf_machine_close_listeners(bool handed_over)
 static void begin_shutdown(void)
 {
     glog_info("server shutting down");
+    gf_predecessor_say("shutdown");
     gf_machine_cease_all();
     gf_machine_drain_all(0);
     gf_machine_close_listeners(false);
@@ -168,6 +180,14 @@ static void begin_shutdown(void)
 }
 
 /* ---- serving ---- */
+
+/* Somebody who may has asked for the end at once. */
+void gf_machine_force(void)
+{
+    pthread_mutex_lock(&M.lock);
+    M.shutdown_asked = M.force_asked = true;
+    pthread_mutex_unlock(&M.lock);
+}
 
 bool gf_machine_flag(const bool *flag)
 {
@@ -265,7 +285,7 @@ static void stop_asked_servers(void)
 
 void gf_machine_serve(void)
 {
-    struct pollfd fds[2];
+    struct pollfd fds[GF_MACHINE_FDS];
     struct gf_restart_request *request = pending_request();
 
     stop_asked_servers();
@@ -284,7 +304,7 @@ void gf_machine_serve(void)
         if (gf_machine_flag(&M.set_up) && all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED))
             gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
         else
-            gf_machine_wait_for(fds, 2, next);
+            gf_machine_wait_for(fds, GF_MACHINE_FDS, next);
     }
 }
 
@@ -292,17 +312,29 @@ void gf_machine_serve(void)
 
 void gf_machine_drain(void)
 {
-    struct pollfd fds[3] = {[2] = {.fd = M.successor.standard_error, .events = POLLIN}};
+    struct pollfd fds[GF_MACHINE_FDS + 2] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
+                                             {.fd = M.successor.standard_error, .events = POLLIN}};
     int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
+    enum gf_word word = GF_WORD_NONE;
 
     if (all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
         glog_info("all servers shutdown");
         gf_machine_enter(GF_GRACEFUL_GONE, NULL);
         return;
     }
-    gf_machine_wait_for(fds, 3, next);
-    if (fds[2].revents)
-        gf_successor_relay(&M.successor);
+    gf_machine_wait_for(fds, GF_MACHINE_FDS + 2, next);
+    gf_successor_relay(&M.successor);
+    if (fds[GF_MACHINE_FDS].revents)
+        word = gf_machine_hear_successor();
+    if (word == GF_WORD_LEAVE) {
+        gf_machine_force();
+    } else if (word == GF_WORD_SETTLED) {
+        gf_predecessor_say("leave");
+    } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
+        gf_handover_end();
+        close(M.successor.control);
+        M.successor.control = -1;
+    }
 }
 
 static bool everything_is_answered(void)
@@ -322,7 +354,7 @@ void gf_machine_resume_all(void)
 
 static void drain_to_execute(void)
 {
-    struct pollfd fds[2];
+    struct pollfd fds[GF_MACHINE_FDS];
     char reason[512];
     int result;
 
@@ -338,7 +370,7 @@ static void drain_to_execute(void)
         return;
     }
     if (!everything_is_answered() && gf_machine_now_ms() < M.deadline_ms) {
-        gf_machine_wait_for(fds, 2, M.deadline_ms);
+        gf_machine_wait_for(fds, GF_MACHINE_FDS, M.deadline_ms);
         return;
     }
     glog_info("all servers shutdown");
@@ -358,6 +390,8 @@ void *gf_machine_main(void *arg)
     M.step = gf_machine_serve;
     while (M.step)
         M.step();
+    gf_handover_end();
+    gf_handover_forget();
     gf_successor_release(&M.successor);
     return NULL;
 }

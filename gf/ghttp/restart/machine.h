@@ -5,6 +5,7 @@
 #ifndef GF_GHTTP_RESTART_MACHINE_H
 #define GF_GHTTP_RESTART_MACHINE_H
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,11 +46,16 @@ struct gf_machine {
     struct gf_successor successor;
     char *executable;
     int64_t deadline_ms; /* of the state */
-    int64_t drain_began_ms;
     int exit_status;
 };
 
 extern struct gf_machine gf_machine;
+
+/* What a successor says after "ready". */
+enum gf_word { GF_WORD_NONE, GF_WORD_SETTLED, GF_WORD_SHUTDOWN, GF_WORD_LEAVE, GF_WORD_GONE };
+
+/* Descriptors that every state waits for: the wake-up, the end of a drain, the process before this one. */
+#define GF_MACHINE_FDS 3
 
 /* Runs the steps until the process is to end. */
 void *gf_machine_main(void *arg);
@@ -59,5 +65,34 @@ void gf_machine_wake(void);
 
 /* Whether one of the servers asks for graceful restarts. */
 bool gf_machine_is_graceful(void);
+
+/* ---- the thread's own: the states, and what they share ---- */
+
+void gf_machine_serve(void);
+void gf_machine_drain(void);
+/* Starts the new process; the way back leads to gf_machine_serve, the way on to gf_machine_drain. */
+void gf_machine_begin_start(const struct gf_restart_request *request);
+
+void gf_machine_enter(enum gf_graceful_state state, void (*step)(void));
+/* Waits for one of fds, whose first GF_MACHINE_FDS it fills in and hears itself. */
+void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms);
+bool gf_machine_flag(const bool *flag);
+void gf_machine_force(void);
+/* The longest that a server has set for the setting at this offset. */
+int64_t gf_machine_longest(size_t offset);
+
+/* Tells whoever asked how the restart went. */
+void gf_machine_settle(int result, pid_t new_pid, const char *reason);
+void gf_machine_fail(int result, const char *reason);
+void gf_machine_note_failure(int result, const char *reason);
+
+enum gf_word gf_machine_hear_successor(void);
+
+void gf_machine_cease_all(void);
+void gf_machine_drain_all(int grace_ms);
+void gf_machine_resume_all(void);
+void gf_machine_close_listeners(bool handed_over);
+/* Ends the servers whose drain is complete or has lasted too long; when the next has lasted too long. */
+int64_t gf_machine_end_drained(bool force);
 
 #endif

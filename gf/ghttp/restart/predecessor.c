@@ -205,8 +205,8 @@ static bool take_ticket_key(const char *server, unsigned char *ret_key)
 
     pthread_mutex_lock(&predecessor.lock);
     for (const struct ticket *ticket = predecessor.tickets; ticket && !found; ticket = ticket->next)
-        found = !strcmp(ticket->server, server) &&
-                pread(ticket->fd, ret_key, GF_TICKET_KEY_SIZE, 0) == GF_TICKET_KEY_SIZE;
+        found =
+            !strcmp(ticket->server, server) && pread(ticket->fd, ret_key, GF_TICKET_KEY_SIZE, 0) == GF_TICKET_KEY_SIZE;
     pthread_mutex_unlock(&predecessor.lock);
     return found;
 }

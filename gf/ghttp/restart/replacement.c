@@ -21,10 +21,12 @@
  * think between two requests, short enough that the old process does not stay for idle ones. */
 #define HAND_OVER_GRACE_MS 5000
 
+/* Between the close of its channel and the end of a process lies only what the kernel has to do. */
+#define END_TIMEOUT_MS 1000
+
 #define M gf_machine
 
 static void start(void);
-static void hand_over(void);
 static void watch(void);
 
 /* ---- starting the new process ---- */
@@ -42,7 +44,7 @@ static char *greeting_for_successor(const struct gf_restart_request *request)
     return text;
 }
 
-static void gf_machine_begin_start(const struct gf_restart_request *request)
+void gf_machine_begin_start(const struct gf_restart_request *request)
 {
     char error[512];
     char *message = greeting_for_successor(request);
@@ -59,7 +61,6 @@ static void gf_machine_begin_start(const struct gf_restart_request *request)
     M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_ready_timeout));
     gf_machine_enter(GF_GRACEFUL_STARTING, start);
 }
-
 
 static void abandon_start(int result, const char *why)
 {
@@ -90,7 +91,37 @@ static bool has_number(const struct cJSON *message, const char *key, int wanted)
     return cJSON_IsNumber(item) && item->valuedouble == wanted;
 }
 
-static void hear_successor(void)
+/* ---- handing over ---- */
+
+static int64_t probation_ms(void)
+{
+    int64_t probation = gf_machine_longest(offsetof(struct gf_settings, graceful_probation));
+    int64_t drain = gf_machine_longest(offsetof(struct gf_settings, graceful_shutdown_timeout));
+
+    return probation < drain ? probation : drain;
+}
+
+/* All ports at the same moment; who asked is told only then, so that whoever connects after the answer meets the new
+ * process. */
+static void hand_over(const struct cJSON *ready)
+{
+    pid_t pid = M.successor.pid;
+    char reason[128];
+
+    gf_machine_enter(GF_GRACEFUL_HANDING_OVER, watch);
+    gf_machine_cease_all();
+    gf_handover_begin(M.successor.control, ready);
+    snprintf(reason, sizeof(reason), "process %d serves", (int)pid);
+    gf_machine_settle(0, pid, reason);
+    glog_info("server restarted: process %d serves, %lld ms after it was asked for; %d drains", (int)pid,
+              (long long)M.facts.last.took_ms, (int)getpid());
+    gf_machine_drain_all(HAND_OVER_GRACE_MS);
+    gf_predecessor_say("settled");
+    M.deadline_ms = gf_machine_now_ms() + probation_ms();
+    gf_machine_enter(GF_GRACEFUL_WATCHING, watch);
+}
+
+static void hear_start(void)
 {
     struct cJSON *message = NULL;
     const char *reason;
@@ -105,7 +136,7 @@ static void hear_successor(void)
         end_of_successor("it said something that is no message");
     } else if (is_word(message, "ready") && has_number(message, "pid", M.successor.pid) &&
                has_number(message, "version", GF_CHANNEL_VERSION)) {
-        M.step = hand_over;
+        hand_over(message);
     } else {
         reason = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "reason"));
         snprintf(why, sizeof(why), "it reports: %s", is_word(message, "failed") && reason ? reason : "an unknown word");
@@ -116,41 +147,98 @@ static void hear_successor(void)
 
 static void start(void)
 {
-    struct pollfd fds[5] = {[2] = {.fd = M.successor.control, .events = POLLIN},
-                            [3] = {.fd = M.successor.pidfd, .events = POLLIN},
-                            [4] = {.fd = M.successor.standard_error, .events = POLLIN}};
+    struct pollfd fds[GF_MACHINE_FDS + 3] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
+                                             {.fd = M.successor.pidfd, .events = POLLIN},
+                                             {.fd = M.successor.standard_error, .events = POLLIN}};
 
-    gf_machine_wait_for(fds, 5, M.deadline_ms);
+    gf_machine_wait_for(fds, GF_MACHINE_FDS + 3, M.deadline_ms);
     gf_machine_end_drained(false);
     if (gf_machine_flag(&M.shutdown_asked)) {
         abandon_start(-ECANCELED, "a shutdown was asked for meanwhile");
         return;
     }
     gf_successor_relay(&M.successor);
-    if (fds[2].revents)
-        hear_successor();
-    else if (fds[3].revents)
+    if (fds[GF_MACHINE_FDS].revents)
+        hear_start();
+    else if (fds[GF_MACHINE_FDS + 1].revents)
         end_of_successor("");
     else if (gf_machine_now_ms() >= M.deadline_ms)
         abandon_start(-ETIMEDOUT, "it was not ready within gracefulReadyTimeout");
 }
 
-/* ---- handing over ---- */
+/* ---- watching ---- */
 
-static void hand_over(void)
+/* The new process is trusted, or has been replaced or ended in its turn: there is no way back any more. */
+static void end_watch(void)
 {
-    pid_t pid = M.successor.pid;
-    char reason[128];
-
-    gf_machine_enter(GF_GRACEFUL_HANDING_OVER, hand_over);
-    gf_machine_cease_all();
-    snprintf(reason, sizeof(reason), "process %d serves", (int)pid);
-    gf_machine_settle(0, pid, reason);
-    glog_info("server restarted: process %d serves, %lld ms after it was asked for; %d drains", (int)pid,
-              (long long)M.facts.last.took_ms, (int)getpid());
-    gf_machine_drain_all(HAND_OVER_GRACE_MS);
+    gf_handover_forget();
     gf_machine_close_listeners(true);
-    M.drain_began_ms = gf_machine_now_ms();
     gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
 }
 
+/* It has died on us: its listeners are ours too, their backlog has kept the clients. */
+static void come_back(void)
+{
+    char burial[GF_OUTCOME_REASON_MAX - 512], reason[GF_OUTCOME_REASON_MAX];
+    unsigned taken, lost;
+
+    gf_handover_end();
+    gf_machine_resume_all();
+    taken = gf_handover_take_back(&lost);
+    gf_successor_bury(&M.successor, false, burial, sizeof(burial));
+    snprintf(reason, sizeof(reason),
+             "rolled back: process %d serves again, with %u connections that had moved (%u were lost with the new "
+             "process); %s",
+             (int)getpid(), taken, lost, burial);
+    glog_error("server restart failed: %s", reason);
+    gf_machine_note_failure(-ECHILD, reason);
+    gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
+}
+
+enum gf_word gf_machine_hear_successor(void)
+{
+    enum gf_word word = GF_WORD_NONE;
+    struct cJSON *message = NULL;
+    int result = gf_channel_receive(M.successor.control, &message, NULL, NULL);
+
+    if (result == -EPIPE)
+        return GF_WORD_GONE;
+    if (result < 0)
+        return GF_WORD_NONE;
+    if (is_word(message, "settled"))
+        word = GF_WORD_SETTLED;
+    else if (is_word(message, "shutdown"))
+        word = GF_WORD_SHUTDOWN;
+    else if (is_word(message, "leave"))
+        word = GF_WORD_LEAVE;
+    cJSON_Delete(message);
+    return word;
+}
+
+static bool has_ended(void)
+{
+    struct pollfd end = {.fd = M.successor.pidfd, .events = POLLIN};
+
+    return poll(&end, 1, END_TIMEOUT_MS) > 0;
+}
+
+static void watch(void)
+{
+    struct pollfd fds[GF_MACHINE_FDS + 3] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
+                                             {.fd = M.successor.pidfd, .events = POLLIN},
+                                             {.fd = M.successor.standard_error, .events = POLLIN}};
+    enum gf_word word = GF_WORD_NONE;
+
+    gf_machine_wait_for(fds, GF_MACHINE_FDS + 3, M.deadline_ms);
+    gf_successor_relay(&M.successor);
+    if (fds[GF_MACHINE_FDS].revents)
+        word = gf_machine_hear_successor();
+    if (word == GF_WORD_SETTLED)
+        gf_predecessor_say("leave");
+    if (word == GF_WORD_LEAVE)
+        gf_machine_force();
+    if ((word == GF_WORD_GONE && has_ended()) || (word == GF_WORD_NONE && fds[GF_MACHINE_FDS + 1].revents))
+        come_back();
+    else if (word != GF_WORD_NONE || gf_machine_flag(&M.shutdown_asked) || gf_machine_now_ms() >= M.deadline_ms)
+        end_watch();
+}

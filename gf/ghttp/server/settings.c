@@ -50,7 +50,8 @@ const struct gf_setting gf_setting_table[] = {
     ROW("gracefulShutdownTimeout", GF_SETTING_DURATION, graceful_shutdown_timeout, "60s", 0, DAY_MS,
         "for requests in flight to finish at a restart or a shutdown; then they are cut"),
     ROW("gracefulProbation", GF_SETTING_DURATION, graceful_probation, "5s", 0, DAY_MS,
-        "after a restart the old process comes back if the new one dies within this time; gracefulShutdownTimeout at most"),
+        "after a restart the old process comes back if the new one dies within this time; gracefulShutdownTimeout at "
+        "most"),
     ROW("adminToken", GF_SETTING_TEXT, admin_token, "", 0, 256,
         "opens the admin page to everyone who sends it as `Authorization: Bearer`; empty: local peers only"),
     ROW("adminExeFolders", GF_SETTING_TEXT, admin_exe_folders, "", 0, 4096,
