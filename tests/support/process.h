@@ -14,15 +14,16 @@
 struct process;
 
 struct process_options {
-    const char *program;            /* a path, or the name of an example or a program of tests/programs */
+    const char *program;            /* a path, or a name as for process_program() */
     const char *const *arguments;   /* after the name, NULL at the end; NULL: none */
     const char *const *environment; /* "NAME=value" beside this process's own, NULL at the end; NULL: nothing more */
     const char *folder;             /* the working folder; NULL: a new one, removed at the end */
 };
 
 /*
- * The path of an example or helper program of this name in the build under test: the one that the environment variable
- * GF_TEST_PROGRAMS names, else the one that this code belongs to. Allocated; NULL with errno when there is none.
+ * The path of the program of tests/programs, examples or bench/programs with this name in the build under test: the one
+ * that the environment variable GF_TEST_PROGRAMS names, else the one that this code belongs to. Allocated; NULL with
+ * errno when there is none.
  */
 char *process_program(const char *name);
 

@@ -246,12 +246,19 @@ static void serve_restart(ghttp_request *r, const struct action *action)
 
 /* ---- shutdown --------------------------------------------------------------------------------- */
 
-/* A second gf_graceful_shutdown() cuts what is in flight, which a second click is not meant to. */
-static int shut_down_once(void)
+/*
+ * Has the process end; asked again, it changes nothing, for a second gf_graceful_shutdown() would cut what is in
+ * flight. A process that another one has taken over from refuses: its end would not be that of the servers.
+ */
+static int shut_down(enum gf_graceful_state state)
 {
     static atomic_bool asked;
     int result;
 
+    if (atomic_load(&asked))
+        return 0;
+    if (state > GF_GRACEFUL_STARTING)
+        return -EBUSY;
     if (atomic_exchange(&asked, true))
         return 0;
     result = gf_graceful_shutdown();
@@ -267,7 +274,7 @@ static void serve_shutdown(ghttp_request *r, const struct action *action)
     char why[128];
 
     gf_graceful_facts(&facts);
-    if (facts.state <= GF_GRACEFUL_STARTING && !shut_down_once()) {
+    if (!shut_down(facts.state)) {
         answer(r, action, 200, done, make_answer(true, done));
         return;
     }
