@@ -563,7 +563,7 @@ Test(admin, cuts_nothing_when_it_is_asked_to_end_twice)
     static const char beginning[] = "GET /debug/admin/shutdown HTTP/1.1\r\n";
     const struct answer *answer;
     struct client *waiting, *second;
-    int error = 0;
+    int error = 0, status;
 
     start(NULL, NULL, NULL);
     make_gate();
@@ -579,6 +579,7 @@ Test(admin, cuts_nothing_when_it_is_asked_to_end_twice)
     answer = client_receive(second, &error);
     cr_assert(answer != NULL, "%s", strerror(-error));
     cr_expect(eq(int, answer->status, 200), "%s", answer->body);
+    cr_expect(eq(int, process_wait_exit(server, 300, &status), -ETIMEDOUT), "a cut would have come by now");
     open_gate();
     answer = client_receive(waiting, &error);
     cr_assert(answer != NULL, "%s", strerror(-error));

@@ -96,8 +96,8 @@ static int check(void)
 Test(admin_access, lets_in_peers_of_this_machine_only)
 {
     static const char *const in[] = {"127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1", "unix"};
-    static const char *const out[] = {"10.0.0.1", "128.0.0.1",       "0.0.0.0", "::2",
-                                      "::",       "::ffff:10.0.0.1", "fe80::1", "127::1"};
+    static const char *const out[] = {"10.0.0.1", "128.0.0.1", "0.0.0.0",         "::2", "::", "::ffff:10.0.0.1",
+                                      "fe80::1",  "127::1",    "2001:db8::7f00:1"};
 
     for (size_t i = 0; i < sizeof(in) / sizeof(*in); i++) {
         set_peer(in[i]);
