@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,6 +20,12 @@
 /* Clients taken in at a time. More would make those wait that are in already; and with several workers
  * each would take all that have come while the others sleep. */
 #define ACCEPT_BATCH 16
+
+/*
+ * Whoever uses the descriptor that its worker keeps for refusals must not lose it to an accept of another worker: those
+ * are readers of this lock, he is its writer.
+ */
+static pthread_rwlock_t last_descriptor = PTHREAD_RWLOCK_INITIALIZER;
 
 int gf_acceptor_begin(struct gf_acceptor *acceptor)
 {
@@ -61,13 +68,33 @@ static void refuse_for_want_of_descriptors(struct gf_acceptor *acceptor)
     struct gf_worker *worker = acceptor->worker;
     int fd;
 
-    if (worker->reserve_fd < 0)
-        return;
-    close(worker->reserve_fd);
+    pthread_rwlock_wrlock(&last_descriptor);
+    if (worker->reserve_fd >= 0)
+        close(worker->reserve_fd);
     fd = accept4(acceptor->listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         refuse(acceptor, fd, "no file descriptors are left; raise the limit (ulimit -n, LimitNOFILE=)");
     worker->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    pthread_rwlock_unlock(&last_descriptor);
+}
+
+static int accept_client(const struct gf_acceptor *acceptor, struct sockaddr_storage *peer, socklen_t *size)
+{
+    int fd, error;
+
+    pthread_rwlock_rdlock(&last_descriptor);
+    fd = accept4(acceptor->listener->fd, (struct sockaddr *)peer, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    error = errno;
+    pthread_rwlock_unlock(&last_descriptor);
+    errno = error;
+    return fd;
+}
+
+/* The kept descriptor can still go to something else of the process that opens a file at the wrong moment. */
+static void keep_reserve(struct gf_worker *worker)
+{
+    if (worker->reserve_fd < 0)
+        worker->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 static void take_in(struct gf_acceptor *acceptor, int fd, const struct sockaddr_storage *peer, socklen_t size)
@@ -85,10 +112,11 @@ static void take_in(struct gf_acceptor *acceptor, int fd, const struct sockaddr_
 
 void gf_acceptor_ready(struct gf_acceptor *acceptor)
 {
+    keep_reserve(acceptor->worker);
     for (int i = 0; i < ACCEPT_BATCH && acceptor->accepting; i++) {
         struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
         socklen_t size = sizeof(peer);
-        int fd = accept4(acceptor->listener->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept_client(acceptor, &peer, &size);
 
         if (fd >= 0) {
             take_in(acceptor, fd, &peer, size);
