@@ -13,6 +13,7 @@
 #include "lane.h"
 #include "linger.h"
 #include "refusal.h"
+#include "release.h"
 #include "service.h"
 #include "tcp_facts.h"
 #include "worker.h"
@@ -50,6 +51,7 @@ void gf_connection_wait(struct gf_connection *c, enum gf_wait wait)
 {
     TAILQ_REMOVE(&c->lane->waits[c->wait], c, in_wait);
     c->wait = wait;
+    c->looked_at = false;
     c->since_ms = c->lane->worker->now_ms;
     TAILQ_INSERT_TAIL(&c->lane->waits[wait], c, in_wait);
 }
@@ -136,15 +138,25 @@ static bool has_begun_request(const struct gf_connection *c)
     return c->countable && gf_tcp_facts(c->fd, &facts) && facts.received > c->consumed;
 }
 
+/* A client that sends on, too slowly, would lose the answer to a reset: libmicrohttpd must let go, and we must not. */
+static void refuse_late(struct gf_connection *c)
+{
+    gf_connection_refuse(c, 408);
+    if (!c->lane->tls)
+        gf_release_to_linger(c);
+    gf_connection_cut(c);
+}
+
 static void expire_read(struct gf_connection *c)
 {
     struct gf_service *service = c->lane->service;
 
-    if (c->exchange || has_begun_request(c))
-        gf_connection_refuse(c, 408);
     if (atomic_load(&service->draining) && c->exchange)
         atomic_fetch_add(&service->counters.cut, 1);
-    gf_connection_cut(c);
+    if (c->exchange || has_begun_request(c))
+        refuse_late(c);
+    else
+        gf_connection_cut(c);
 }
 
 /* Slow but moving is allowed; a client that takes nothing is not. */
@@ -164,8 +176,7 @@ static void expire_write(struct gf_connection *c)
 static void expire_idle(struct gf_connection *c)
 {
     if (has_begun_request(c)) {
-        gf_connection_refuse(c, 408);
-        gf_connection_cut(c);
+        refuse_late(c);
         return;
     }
     if (atomic_load(&c->lane->service->draining))

@@ -17,6 +17,9 @@
 struct MHD_Daemon;
 struct gf_service;
 
+/* What libmicrohttpd 0.9.75 watches its connections with (daemon.c, new_connection_process_()). */
+#define GF_LANE_EVENTS (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLET)
+
 struct gf_lane {
     struct gf_watch watch; /* first: epoll gives it back */
     LIST_ENTRY(gf_lane) in_worker;
@@ -36,6 +39,7 @@ struct gf_lane {
     uint64_t accepting_consumed; /* bytes of it that were consumed there */
     uint64_t accepting_key;      /* address key of the connection that is being added */
     bool accepting;              /* it has not been counted yet */
+    int64_t look_ms;        /* when to look for hang-ups again */
     struct gf_wait_list waits[GF_WAITS];
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lane.h"
+#include "linger.h"
 #include "service.h"
 #include "tcp_facts.h"
 #include "worker.h"
@@ -16,8 +17,6 @@
 #define RELEASE_BATCH 64
 /* A full channel is tried again after this. */
 #define RETRY_MS 2
-/* What libmicrohttpd 0.9.75 watches its connections with (daemon.c, new_connection_process_()). */
-#define DAEMON_EVENTS (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLET)
 
 /*
  * The unread bytes are asked for first: whatever arrives between the two questions makes the sum too large, and the
@@ -36,7 +35,7 @@ static bool is_idle(const struct gf_connection *c)
 
 static void watch_again(const struct gf_connection *c)
 {
-    struct epoll_event event = {.events = DAEMON_EVENTS, .data.ptr = c->mhd};
+    struct epoll_event event = {.events = GF_LANE_EVENTS, .data.ptr = c->mhd};
 
     epoll_ctl(c->lane->epoll_fd, EPOLL_CTL_ADD, c->fd, &event);
 }
@@ -117,6 +116,21 @@ void gf_release_idle(struct gf_lane *lane)
     } else if (!budget) {
         lane->release_due = true;
     }
+}
+
+void gf_release_to_linger(struct gf_connection *c)
+{
+    int placeholder = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool was_watched;
+
+    if (placeholder < 0)
+        return;
+    was_watched = !epoll_ctl(c->lane->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    gf_linger_add(c->lane->worker, c->fd);
+    dup3(placeholder, c->fd, O_CLOEXEC);
+    if (was_watched)
+        watch_again(c);
+    close(placeholder);
 }
 
 bool gf_release_is_possible(const struct gf_connection *c)

@@ -29,6 +29,9 @@ struct gf_mover {
 /* Gives away what is idle in this lane, a bounded number of connections. */
 void gf_release_idle(struct gf_lane *lane);
 
+/* Leaves the client to the worker's lingering ones, and a broken socket to libmicrohttpd. */
+void gf_release_to_linger(struct gf_connection *connection);
+
 /* Whether an answer on this connection may leave it open although the service drains: it will move afterwards. */
 bool gf_release_is_possible(const struct gf_connection *connection);
 

@@ -11,6 +11,7 @@
 
 #include "../route/chain.h"
 #include "acceptor.h"
+#include "hangup.h"
 #include "lane.h"
 #include "linger.h"
 #include "monitor.h"
@@ -265,6 +266,8 @@ static int wait_time(const struct gf_worker *w)
 
         if (lane->runnable)
             return 0;
+        if (gf_hangups_next_look(lane) < deadline)
+            deadline = gf_hangups_next_look(lane);
         if (lane->release_due && lane->release_after_ms < deadline)
             deadline = lane->release_after_ms;
         if (deadline < next)
@@ -342,7 +345,10 @@ static void expire(struct gf_worker *w)
 
     gf_linger_expire(w, w->now_ms);
     LIST_FOREACH(lane, &w->lanes, in_worker)
-    gf_connections_expire(lane, w->now_ms);
+    {
+        gf_connections_expire(lane, w->now_ms);
+        gf_hangups_find(lane, w->now_ms);
+    }
 }
 
 static void end_loop(struct gf_worker *w)
