@@ -81,15 +81,15 @@ static cJSON *whole_or_none(cJSON *object, bool complete)
 
 /* ---- outcomes --------------------------------------------------------------------------------- */
 
-void gf_admin_outcome_format(const struct gf_outcome *outcome, char *text, unsigned long size)
+void gf_admin_outcome_format(const struct gf_outcome *outcome, char *text, size_t size)
 {
     if (outcome->result < 0)
         snprintf(text, size, "server restart failed: %s", outcome->reason);
     else if (outcome->new_pid == outcome->old_pid)
         snprintf(text, size,
                  "server restarting: graceful is off, so a full restart has begun; %d finishes its requests and then "
-                 "executes anew, as generation %u",
-                 (int)outcome->old_pid, outcome->generation);
+                 "executes anew",
+                 (int)outcome->old_pid);
     else
         snprintf(text, size, "server restarted: %d -> %d, generation %u, %lld ms", (int)outcome->old_pid,
                  (int)outcome->new_pid, outcome->generation, (long long)outcome->took_ms);

@@ -4,6 +4,8 @@
 #ifndef GF_GHTTP_SERVICE_ADMIN_STATUS_H
 #define GF_GHTTP_SERVICE_ADMIN_STATUS_H
 
+#include <stddef.h>
+
 struct cJSON;
 struct gf_outcome;
 
@@ -14,6 +16,6 @@ struct cJSON *gf_admin_status_new(void);
 struct cJSON *gf_admin_outcome_new(const struct gf_outcome *outcome);
 
 /* The sentence about it, which is no longer than size. */
-void gf_admin_outcome_format(const struct gf_outcome *outcome, char *text, unsigned long size);
+void gf_admin_outcome_format(const struct gf_outcome *outcome, char *text, size_t size);
 
 #endif
