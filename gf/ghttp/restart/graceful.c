@@ -14,6 +14,7 @@
 
 #include "../engine/engine.h"
 #include "../server/registry.h"
+#include "fault.h"
 #include "machine.h"
 
 struct gf_machine gf_machine = {.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -130,6 +131,7 @@ int gf_graceful_start_server(ghttp_server *s)
         glog_error("server \"%s\" does not start: %s", s->name, ghttp_server_error(s));
         return result;
     }
+    gf_fault_point(M.greeting.generation, "before-listeners", -1);
     return gf_server_start(s, &gf_predecessor_inheritance, M.drained_fd);
 }
 

@@ -90,7 +90,7 @@ void gf_machine_settle(int result, pid_t new_pid, const char *reason)
     request->outcome = (struct gf_outcome){.result = result,
                                            .old_pid = getpid(),
                                            .new_pid = new_pid,
-                                           .generation = M.greeting.generation + 1,
+                                           .generation = new_pid == getpid() ? 1 : M.greeting.generation + 1,
                                            .took_ms = gf_machine_now_ms() - request->asked_ms};
     snprintf(request->outcome.executable, sizeof(request->outcome.executable), "%s",
              M.executable    ? M.executable

@@ -46,13 +46,15 @@ struct gf_machine {
     struct gf_successor successor;
     char *executable;
     int64_t deadline_ms; /* of the state */
+    int64_t heard_ms;    /* the new process's last sign of life */
+    int64_t pinged_ms;   /* our last question for one */
     int exit_status;
 };
 
 extern struct gf_machine gf_machine;
 
 /* What a successor says after "ready". */
-enum gf_word { GF_WORD_NONE, GF_WORD_SETTLED, GF_WORD_SHUTDOWN, GF_WORD_LEAVE, GF_WORD_GONE };
+enum gf_word { GF_WORD_NONE, GF_WORD_PONG, GF_WORD_SETTLED, GF_WORD_SHUTDOWN, GF_WORD_LEAVE, GF_WORD_GONE };
 
 /* Descriptors that every state waits for: the wake-up, the end of a drain, the process before this one. */
 #define GF_MACHINE_FDS 3

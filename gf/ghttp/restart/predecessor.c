@@ -17,6 +17,7 @@
 #include "../../gproc/start.h"
 #include "../engine/tls.h"
 #include "channel.h"
+#include "fault.h"
 #include "handover.h"
 #include "listeners_json.h"
 
@@ -132,6 +133,8 @@ static void meet(void)
     }
     if (fstat(STDERR_FILENO, &predecessor.error_pipe) < 0)
         predecessor.error_pipe.st_ino = 0;
+    gf_fault_point(predecessor.greeting.generation /* not known yet: 1 */, "before-greeting",
+                   predecessor.handed.control);
     read_greeting();
 }
 
@@ -301,6 +304,7 @@ int gf_predecessor_say_ready(void)
         cJSON_Delete(ready);
         ready = NULL;
     }
+    gf_fault_point(predecessor.greeting.generation, "before-ready", predecessor.handed.control);
     pthread_mutex_lock(&predecessor.lock);
     for (size_t i = 0; i < predecessor.handed.count; i++)
         close_dropped(&predecessor.handed.listeners[i]);
@@ -310,6 +314,7 @@ int gf_predecessor_say_ready(void)
     predecessor.spoken = true;
     result = send_word(ready);
     pthread_mutex_unlock(&predecessor.lock);
+    gf_fault_point(predecessor.greeting.generation, "after-ready", predecessor.handed.control);
     return result;
 }
 
@@ -368,10 +373,14 @@ void gf_predecessor_hear(void)
         }
         if (result < 0)
             continue;
-        if (count && is_type(message, "connection"))
+        if (count && is_type(message, "connection")) {
+            gf_fault_point(predecessor.greeting.generation, "on-connection", control);
             gf_handover_accept(message, fds[0]);
-        else if (count)
+        } else if (count) {
             close(fds[0]);
+        } else if (is_type(message, "ping")) {
+            gf_predecessor_say("pong");
+        }
         cJSON_Delete(message);
     }
 }

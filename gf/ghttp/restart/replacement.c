@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "../server/registry.h"
 #include "channel.h"
+#include "fault.h"
 #include "handover.h"
 #include "machine.h"
 
@@ -23,6 +25,9 @@
 
 /* Between the close of its channel and the end of a process lies only what the kernel has to do. */
 #define END_TIMEOUT_MS 1000
+/* How often a new process is asked whether it is well, and how long it may stay silent. */
+#define PING_MS 500
+#define SILENCE_MS 3000
 
 #define M gf_machine
 
@@ -51,6 +56,7 @@ void gf_machine_begin_start(const struct gf_restart_request *request)
     int result = -ENOMEM;
 
     snprintf(error, sizeof(error), "no memory for a new process");
+    gf_fault_point(M.greeting.generation, "before-spawn", -1);
     if (message)
         result = gf_successor_spawn(&M.successor, M.executable, message, error, sizeof(error));
     cJSON_free(message);
@@ -58,6 +64,7 @@ void gf_machine_begin_start(const struct gf_restart_request *request)
         gf_machine_fail(result, error);
         return;
     }
+    gf_fault_point(M.greeting.generation, "after-spawn", M.successor.control);
     M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_ready_timeout));
     gf_machine_enter(GF_GRACEFUL_STARTING, start);
 }
@@ -109,15 +116,21 @@ static void hand_over(const struct cJSON *ready)
     char reason[128];
 
     gf_machine_enter(GF_GRACEFUL_HANDING_OVER, watch);
+    gf_fault_point(M.greeting.generation, "before-hand-over", M.successor.control);
     gf_machine_cease_all();
+    gf_fault_point(M.greeting.generation, "after-cease", M.successor.control);
     gf_handover_begin(M.successor.control, ready);
     snprintf(reason, sizeof(reason), "process %d serves", (int)pid);
     gf_machine_settle(0, pid, reason);
     glog_info("server restarted: process %d serves, %lld ms after it was asked for; %d drains", (int)pid,
               (long long)M.facts.last.took_ms, (int)getpid());
     gf_machine_drain_all(HAND_OVER_GRACE_MS);
+    gf_fault_point(M.greeting.generation, "after-hand-over", M.successor.control);
     gf_predecessor_say("settled");
     M.deadline_ms = gf_machine_now_ms() + probation_ms();
+    M.heard_ms = gf_machine_now_ms();
+    M.successor.last_words_size = 0; /* from now on it writes where we write */
+    M.successor.last_words[0] = 0;
     gf_machine_enter(GF_GRACEFUL_WATCHING, watch);
 }
 
@@ -177,7 +190,7 @@ static void end_watch(void)
 }
 
 /* It has died on us: its listeners are ours too, their backlog has kept the clients. */
-static void come_back(void)
+static void come_back(const char *why)
 {
     char burial[GF_OUTCOME_REASON_MAX - 512], reason[GF_OUTCOME_REASON_MAX];
     unsigned taken, lost;
@@ -188,8 +201,8 @@ static void come_back(void)
     gf_successor_bury(&M.successor, false, burial, sizeof(burial));
     snprintf(reason, sizeof(reason),
              "rolled back: process %d serves again, with %u connections that had moved (%u were lost with the new "
-             "process); %s",
-             (int)getpid(), taken, lost, burial);
+             "process); %s%s%s",
+             (int)getpid(), taken, lost, why, *why ? "; " : "", burial);
     glog_error("server restart failed: %s", reason);
     gf_machine_note_failure(-ECHILD, reason);
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
@@ -205,7 +218,9 @@ enum gf_word gf_machine_hear_successor(void)
         return GF_WORD_GONE;
     if (result < 0)
         return GF_WORD_NONE;
-    if (is_word(message, "settled"))
+    if (is_word(message, "pong"))
+        word = GF_WORD_PONG;
+    else if (is_word(message, "settled"))
         word = GF_WORD_SETTLED;
     else if (is_word(message, "shutdown"))
         word = GF_WORD_SHUTDOWN;
@@ -215,11 +230,40 @@ enum gf_word gf_machine_hear_successor(void)
     return word;
 }
 
-static bool has_ended(void)
+/* It has closed the channel without a last word: either it dies, or it has lost what was on its way to it. */
+static void make_sure_of_end(void)
 {
     struct pollfd end = {.fd = M.successor.pidfd, .events = POLLIN};
 
-    return poll(&end, 1, END_TIMEOUT_MS) > 0;
+    if (poll(&end, 1, END_TIMEOUT_MS) <= 0)
+        kill(M.successor.pid, SIGKILL);
+}
+
+/* Serving is not enough: it must take in the connections that are on their way to it. */
+static void ping(void)
+{
+    struct cJSON *message = cJSON_CreateObject();
+    int64_t now = gf_machine_now_ms();
+
+    if (now - M.pinged_ms >= PING_MS && cJSON_AddStringToObject(message, "type", "ping")) {
+        M.pinged_ms = now;
+        gf_channel_send(M.successor.control, message, NULL, 0);
+    }
+    cJSON_Delete(message);
+}
+
+static void come_back_if_silent(void)
+{
+    if (gf_machine_now_ms() - M.heard_ms < SILENCE_MS)
+        return;
+    kill(M.successor.pid, SIGKILL);
+    come_back("it did not answer any more");
+}
+
+/* After it, there is nothing to watch over. */
+static bool is_last_word(enum gf_word word)
+{
+    return word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN || word == GF_WORD_LEAVE;
 }
 
 static void watch(void)
@@ -227,18 +271,26 @@ static void watch(void)
     struct pollfd fds[GF_MACHINE_FDS + 3] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
                                              {.fd = M.successor.pidfd, .events = POLLIN},
                                              {.fd = M.successor.standard_error, .events = POLLIN}};
+    int64_t next = gf_machine_now_ms() + PING_MS;
     enum gf_word word = GF_WORD_NONE;
 
-    gf_machine_wait_for(fds, GF_MACHINE_FDS + 3, M.deadline_ms);
+    ping();
+    gf_machine_wait_for(fds, GF_MACHINE_FDS + 3, next < M.deadline_ms ? next : M.deadline_ms);
     gf_successor_relay(&M.successor);
     if (fds[GF_MACHINE_FDS].revents)
         word = gf_machine_hear_successor();
+    if (word != GF_WORD_NONE)
+        M.heard_ms = gf_machine_now_ms();
     if (word == GF_WORD_SETTLED)
         gf_predecessor_say("leave");
     if (word == GF_WORD_LEAVE)
         gf_machine_force();
-    if ((word == GF_WORD_GONE && has_ended()) || (word == GF_WORD_NONE && fds[GF_MACHINE_FDS + 1].revents))
-        come_back();
-    else if (word != GF_WORD_NONE || gf_machine_flag(&M.shutdown_asked) || gf_machine_now_ms() >= M.deadline_ms)
+    if (word == GF_WORD_GONE)
+        make_sure_of_end();
+    if (word == GF_WORD_GONE || (word == GF_WORD_NONE && fds[GF_MACHINE_FDS + 1].revents))
+        come_back("");
+    else if (is_last_word(word) || gf_machine_flag(&M.shutdown_asked) || gf_machine_now_ms() >= M.deadline_ms)
         end_watch();
+    else
+        come_back_if_silent();
 }

@@ -1,0 +1,18 @@
+/*
+ * Faults on order: in a build with GF_FAULTS, and in no other, the environment variable GF_FAULT makes a process fail
+ * at a step of the restart protocol, so that tests can see what the other side makes of it.
+ *
+ * GF_FAULT="generation:step:fault", for example "2:before-ready:abort"; with GF_FAULT_ONCE=path, only in the process
+ * that creates that file. Faults: exit, abort, kill, hang, garbage, close (the channel), nofiles (EMFILE), nomemory.
+ */
+#ifndef GF_GHTTP_RESTART_FAULT_H
+#define GF_GHTTP_RESTART_FAULT_H
+
+#ifdef GF_FAULTS
+/* This process has come to this step; channel is its end of the channel in question, or -1. */
+void gf_fault_point(unsigned generation, const char *step, int channel);
+#else
+#define gf_fault_point(generation, step, channel) ((void)(generation), (void)(channel))
+#endif
+
+#endif
