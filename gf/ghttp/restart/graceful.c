@@ -17,6 +17,7 @@
 #include "fault.h"
 #include "history.h"
 #include "machine.h"
+#include "orders.h"
 
 struct gf_machine gf_machine = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                 .changed = PTHREAD_COND_INITIALIZER,
@@ -199,12 +200,16 @@ static bool has_started_server(void)
 
 int gf_graceful_wait(void)
 {
+    int result;
+
     if (!has_started_server()) {
         gf_predecessor_say_failed("no server of the program runs");
         glog_error("g_wait(): no server runs");
         gf_engine_stop();
         return 1;
     }
+    if (gf_machine_is_graceful() && (result = gf_orders_start()) < 0)
+        glog_warning("no orders by message will be heard: %s", strerror(-result));
     pthread_mutex_lock(&M.lock);
     M.set_up = true;
     pthread_mutex_unlock(&M.lock);

@@ -138,8 +138,10 @@ static void log_drained(ghttp_server *s, unsigned cut)
 {
     const struct gf_service_counters *counters = &s->service.counters;
 
-    glog_info("server \"%s\" drained: %u connections were closed with notice, %u requests crossed a close, %u were cut",
-              s->name, (unsigned)atomic_load(&counters->closed), (unsigned)atomic_load(&counters->raced), cut);
+    glog_info("server \"%s\" drained: %u connections moved, %u were closed with notice, %u requests crossed a close, "
+              "%u were cut",
+              s->name, (unsigned)atomic_load(&counters->moved), (unsigned)atomic_load(&counters->closed),
+              (unsigned)atomic_load(&counters->raced), cut);
 }
 
 int64_t gf_machine_end_drained(bool force)

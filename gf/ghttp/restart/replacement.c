@@ -17,6 +17,7 @@
 #include "channel.h"
 #include "fault.h"
 #include "handover.h"
+#include "health.h"
 #include "history.h"
 #include "machine.h"
 
@@ -29,6 +30,8 @@
 /* How often a new process is asked whether it is well, and how long it may stay silent. */
 #define PING_MS 500
 #define SILENCE_MS 3000
+/* One bad answer may be an accident. */
+#define UNHEALTHY_MAX 2
 
 #define M gf_machine
 
@@ -130,6 +133,8 @@ static void hand_over(const struct cJSON *ready)
     gf_predecessor_say("settled");
     M.deadline_ms = gf_machine_now_ms() + probation_ms();
     M.heard_ms = gf_machine_now_ms();
+    M.unhealthy = 0;
+    M.health_due_ms = 0;
     M.successor.last_words_size = 0; /* from now on it writes where we write */
     M.successor.last_words[0] = 0;
     gf_machine_enter(GF_GRACEFUL_WATCHING, watch);
@@ -253,12 +258,47 @@ static void ping(void)
     cJSON_Delete(message);
 }
 
-static void come_back_if_silent(void)
+static int first_plain_port(const ghttp_server *s)
 {
-    if (gf_machine_now_ms() - M.heard_ms < SILENCE_MS)
-        return;
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (!s->listeners[i].tls && s->listeners[i].port)
+            return s->listeners[i].port;
+    return 0;
+}
+
+/* false, with the reason: a server's health path has failed too often. */
+static bool is_healthy(char *why, size_t size)
+{
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
+        int port = s->settings.graceful_health_path[0] == '/' ? first_plain_port(s) : 0;
+
+        if (port && gf_server_state(s) == GF_SERVER_DRAINING &&
+            gf_health_check(port, s->settings.graceful_health_path, why, size) < 0)
+            return ++M.unhealthy < UNHEALTHY_MAX;
+    }
+    M.unhealthy = 0;
+    return true;
+}
+
+static void reject(const char *why)
+{
     kill(M.successor.pid, SIGKILL);
-    come_back("it did not answer any more");
+    come_back(why);
+}
+
+static void look_after(void)
+{
+    char why[1280];
+
+    if (gf_machine_now_ms() - M.heard_ms >= SILENCE_MS) {
+        reject("it did not answer any more");
+        return;
+    }
+    if (gf_machine_now_ms() < M.health_due_ms)
+        return;
+    M.health_due_ms = gf_machine_now_ms() + PING_MS;
+    if (!is_healthy(why, sizeof(why)))
+        reject(why);
 }
 
 /* After it, there is nothing to watch over. */
@@ -294,5 +334,5 @@ static void watch(void)
     else if (is_last_word(word) || gf_machine_flag(&M.shutdown_asked) || gf_machine_now_ms() >= M.deadline_ms)
         end_watch();
     else
-        come_back_if_silent();
+        look_after();
 }
