@@ -313,10 +313,12 @@ void gf_machine_serve(void)
     } else {
         int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
 
-        if (gf_machine_flag(&M.set_up) && all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED))
+        if (gf_machine_flag(&M.set_up) && all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
+            gf_predecessor_say("shutdown"); /* else the end would look like a death to it, and it would come back */
             gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
-        else
+        } else {
             gf_machine_wait_for(fds, GF_MACHINE_FDS, next);
+        }
     }
 }
 
@@ -453,11 +455,11 @@ static void drain_to_execute(void)
     result = M.executable ? gf_successor_execute(M.executable) : -ENOMEM;
     snprintf(reason, sizeof(reason), "cannot execute \"%s\": %s; serving on", M.executable ? M.executable : "",
              strerror(-result));
-    glog_error("server restart failed: %s", reason);
     free(M.executable);
     M.executable = NULL;
     gf_machine_resume_all();
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
+    glog_error("server restart failed: %s", reason);
 }
 
 void *gf_machine_main(void *arg)
