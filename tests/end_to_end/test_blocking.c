@@ -27,7 +27,8 @@ static struct http_server *start_with(const char *setting)
     return s;
 }
 
-/* ---- the others do not wait ---------------------------------------------------------------------------------------- */
+/* ---- the others do not wait ----------------------------------------------------------------------------------------
+ */
 
 enum {
     SLEEPERS = 1000,
@@ -90,7 +91,8 @@ Test(blocking, the_first_block_of_the_only_loop_is_noticed)
     cr_assert(eq(int, http_server_stop(s), 0));
 }
 
-/* ---- routes learn -------------------------------------------------------------------------------------------------- */
+/* ---- routes learn --------------------------------------------------------------------------------------------------
+ */
 
 static int ask_thread(struct client *c, const char *path)
 {
@@ -166,7 +168,8 @@ Test(blocking, a_burst_on_a_known_route_leaves_the_leader_alone)
     cr_assert(eq(int, http_server_stop(s), 0));
 }
 
-/* ---- children ------------------------------------------------------------------------------------------------------ */
+/* ---- children ------------------------------------------------------------------------------------------------------
+ */
 
 static void expect_no_sockets(int pid)
 {
