@@ -137,8 +137,8 @@ bool gf_answer_queue(struct gf_exchange *x)
     if (made->failed && !x->stream)
         make_bare(x);
     response = make_body(x);
-    queued = response && add_headers(x, response) &&
-             MHD_queue_response(x->mhd, (unsigned)made->status, response) == MHD_YES;
+    queued =
+        response && add_headers(x, response) && MHD_queue_response(x->mhd, (unsigned)made->status, response) == MHD_YES;
     if (response)
         MHD_destroy_response(response);
     return queued;

@@ -33,7 +33,7 @@ struct gf_connection *gf_connection_new(struct gf_lane *lane, struct MHD_Connect
     c->mhd = mhd;
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     c->fd = info ? info->connect_fd : -1;
-    c->countable = !lane->tls;
+    c->countable = !lane->tls && lane->accepting_tcp;
     c->adopted = lane->adopting;
     c->consumed = lane->accepting_consumed;
     c->answered = lane->adopting;

@@ -265,7 +265,7 @@ void gf_exchange_end(struct gf_exchange *x, bool complete)
     if (x->state == GF_EXCHANGE_ANSWERED) {
         c->answered++;
         atomic_fetch_add_explicit(&service->counters.requests, 1, memory_order_relaxed);
-        if (complete && x->closing)
+        if (complete && x->closing && atomic_load_explicit(&service->draining, memory_order_relaxed))
             atomic_fetch_add_explicit(&service->counters.closed, 1, memory_order_relaxed);
     } else {
         c->lingers = true;

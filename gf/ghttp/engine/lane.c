@@ -107,12 +107,12 @@ static struct MHD_Daemon *start_daemon(struct gf_lane *lane)
     flags |= lane->tls ? MHD_USE_TLS : MHD_USE_TURBO;
     if (lane->tls)
         gf_tls_options(lane->service->tls, tls);
-    return MHD_start_daemon(flags, 0, NULL, NULL, handle, lane, MHD_OPTION_EXTERNAL_LOGGER, log_from_library, NULL,
-                            MHD_OPTION_NOTIFY_COMPLETED, notify_completed, lane, MHD_OPTION_NOTIFY_CONNECTION,
-                            notify_connection, lane, MHD_OPTION_URI_LOG_CALLBACK, begin_request, lane,
-                            MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT,
-                            CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, gf_lane_memory(lane),
-                            MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, handle, lane, MHD_OPTION_EXTERNAL_LOGGER, log_from_library, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, notify_completed, lane, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, lane,
+        MHD_OPTION_URI_LOG_CALLBACK, begin_request, lane, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, gf_lane_memory(lane),
+        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static int watch_daemon(struct gf_lane *lane)
@@ -202,6 +202,7 @@ int gf_lane_add(struct gf_lane *lane, int fd, const struct sockaddr_storage *pee
     bool added;
 
     lane->accepting_key = address_key;
+    lane->accepting_tcp = peer->ss_family != AF_UNIX;
     lane->adopting = adopted;
     lane->accepting_consumed = consumed;
     lane->accepting = true;

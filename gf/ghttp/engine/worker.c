@@ -145,8 +145,7 @@ void gf_worker_post(struct gf_exchange *x)
     first = atomic_load_explicit(&w->finished, memory_order_relaxed);
     do
         x->next = first;
-    while (
-        !atomic_compare_exchange_weak_explicit(&w->finished, &first, x, memory_order_release, memory_order_relaxed));
+    while (!atomic_compare_exchange_weak_explicit(&w->finished, &first, x, memory_order_release, memory_order_relaxed));
     if (!first)
         wake_leader(w);
 }

@@ -32,14 +32,15 @@ struct gf_response {
     struct gf_buffer body;
     int file_fd; /* the body comes from this file instead; -1: it does not */
     off_t file_offset, file_size;
-    bool sent; /* status and headers are on the wire: they cannot be changed any more */
+    bool sent;           /* status and headers are on the wire: they cannot be changed any more */
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
     const char *failure; /* why, for the log */
 };
 
 /* What the engine does for a response before its handler has ended. */
 struct gf_transport {
-    /* Sends what the response has so far; from then on it is a stream. 0, -EPIPE: the client has gone, or -ENOMEM, -EAGAIN. */
+    /* Sends what the response has so far; from then on it is a stream. 0, -EPIPE: the client has gone, or -ENOMEM,
+     * -EAGAIN. */
     int (*flush)(struct ghttp_request *r);
 };
 
