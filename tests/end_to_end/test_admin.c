@@ -203,6 +203,9 @@ Test(admin, shows_the_status_as_json)
     cr_expect(eq(str, text(json, "state"), "serving"));
     expect_part(text(json, "executable"), "/admin_server");
     cr_expect(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(json, "last_restart")));
+    cr_expect(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(json, "predecessor")));
+    cr_expect(cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(json, "history")));
+    cr_expect(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(json, "tls")));
     cJSON_Delete(json);
 }
 
@@ -222,13 +225,20 @@ Test(admin, shows_the_servers_as_json)
     cr_expect(eq(dbl, number(s, "requests"), 0));
     cr_expect(eq(dbl, number(s, "refused"), 0));
     cr_expect(eq(dbl, number(s, "overloaded"), 0));
+    cr_expect(eq(dbl, number(s, "moved"), 0));
+    cr_expect(eq(dbl, number(s, "closed"), 0));
+    cr_expect(eq(dbl, number(s, "raced"), 0));
+    cr_expect(eq(dbl, number(s, "cut"), 0));
+    cr_expect(zero(int, cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(s, "running"))));
     cr_assert(eq(int, cJSON_GetArraySize(listeners), 2));
     snprintf(address, sizeof(address), "127.0.0.1:%d", port);
     snprintf(path, sizeof(path), "unix:%s/s", folder);
     cr_expect(eq(str, text(cJSON_GetArrayItem(listeners, 0), "scheme"), "http"));
     cr_expect(eq(str, text(cJSON_GetArrayItem(listeners, 0), "address"), address));
     cr_expect(eq(dbl, number(cJSON_GetArrayItem(listeners, 0), "port"), port));
+    cr_expect(eq(dbl, number(cJSON_GetArrayItem(listeners, 0), "waiting"), 0));
     cr_expect(eq(str, text(cJSON_GetArrayItem(listeners, 1), "address"), path));
+    cr_expect(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(listeners, 1), "waiting")));
     cJSON_Delete(json);
 }
 
