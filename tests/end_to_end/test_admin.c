@@ -332,6 +332,32 @@ Test(admin, sends_headers_that_keep_the_page_to_itself)
     forget(&reply);
 }
 
+/* Which requests run, only a request that blocks can find out; all else the page knows without a thread. */
+Test(admin, has_its_data_when_every_thread_is_taken)
+{
+    struct client *waiting;
+    const struct answer *answer;
+    int status = 200, error = 0;
+
+    start("GF_HANDLER_THREADS=1", NULL, NULL);
+    make_gate();
+    waiting = client_connect_port(port);
+    cr_assert(waiting != NULL);
+    cr_assert(zero(int, client_send_text(waiting, "GET /wait HTTP/1.1\r\n" LOCAL "\r\n")));
+    cr_assert(zero(int, process_wait_line(server, "waiting", 10000)));
+    for (int i = 0; i < 1000 && status == 200; i++)
+        status = ask_status("GET /debug/admin/status", LOCAL);
+    cr_assert(eq(int, status, 503));
+    cJSON *json = ask_json("GET /debug/admin", 200);
+    cr_expect(
+        ge(dbl, number(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "servers"), 0), "overloaded"), 1));
+    cJSON_Delete(json);
+    open_gate();
+    answer = client_receive(waiting, &error);
+    cr_assert(answer != NULL, "%s", strerror(-error));
+    client_close(waiting);
+}
+
 /* ---- restart ----------------------------------------------------------------------------------- */
 
 Test(admin, restarts_and_says_so_in_a_line)

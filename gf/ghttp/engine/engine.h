@@ -66,8 +66,8 @@ void gf_engine_facts(struct gf_engine_facts *ret_facts);
 /* A request whose handler runs now. */
 struct gf_running {
     char method[16];
-    char route[112];  /* the pattern that it was found by */
-    int64_t since_ms; /* CLOCK_MONOTONIC */
+    char route[112];              /* the pattern that it was found by */
+    int64_t since_ms;             /* CLOCK_MONOTONIC */
     const ghttp_request *request; /* whose it is; only to be compared, for it may have ended by now */
 };
 

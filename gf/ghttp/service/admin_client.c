@@ -1,7 +1,8 @@
 /*
  * Style and script of the admin page. The script asks for the status twice a second, so that a restart is seen as it
  * happens; it finds what to fill in by the data-key attributes that admin_page.c writes. When every handler thread is
- * taken, /status is refused as other requests that need one are: then the page's own data does, which has no running ones.
+ * taken, /status is refused as other requests that need one are: then the page's own data does, which has no running
+ * requests.
  */
 #include "admin_client.h"
 
@@ -58,7 +59,8 @@ const char gf_admin_style[] =
     ".stale dl,.stale table{opacity:.45}\n"
     "a{color:var(--accent)}\n"
     "@media(max-width:40rem){thead{display:none}tr{display:block;padding:.5rem 0;border-top:1px solid var(--line)}"
-    "tr:first-child{border-top:0}td,td.number,td.wide{display:flex;width:auto;justify-content:space-between;gap:1rem;padding:.15rem 0;"
+    "tr:first-child{border-top:0}td,td.number,td.wide{display:flex;width:auto;"
+    "justify-content:space-between;gap:1rem;padding:.15rem 0;"
     "border:0;text-align:right}td::before{content:attr(data-label);flex:none;color:var(--soft);font-weight:400}}\n";
 
 const char gf_admin_script[] =

@@ -264,9 +264,8 @@ static void write_table(ghttp_request *r, const struct table *table, const cJSON
     ghttp_response_writef(r, "<section%s>\n<h2>%s</h2>\n<table id=\"%s\">\n<thead><tr>",
                           table->optional && !cJSON_GetArraySize(array) ? " hidden" : "", table->title, table->key);
     for (size_t i = 0; i < table->count; i++)
-        ghttp_response_writef(r, "<th class=\"%s\" data-key=\"%s\" data-kind=\"%s\">%s</th>",
-                              table->columns[i].style, table->columns[i].key, table->columns[i].kind,
-                              table->columns[i].label);
+        ghttp_response_writef(r, "<th class=\"%s\" data-key=\"%s\" data-kind=\"%s\">%s</th>", table->columns[i].style,
+                              table->columns[i].key, table->columns[i].kind, table->columns[i].label);
     ghttp_response_write(r, "</tr></thead>\n<tbody>\n");
     cJSON_ArrayForEach(item, array)
     {

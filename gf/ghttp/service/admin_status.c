@@ -167,9 +167,9 @@ static void format_drain(const struct gf_drain_report *report, char *text, size_
 {
     unsigned long long moved = report->moved, closed = report->closed, raced = report->raced, cut = report->cut;
     unsigned left = report->in_flight ? report->in_flight : report->connections;
-    int used = snprintf(text, size, "process %d %s: %llu connection%s moved, %llu closed with notice, %llu raced, %llu cut",
-                        (int)report->pid, report->gone ? "has drained and gone" : "drains", moved, plural(moved), closed,
-                        raced, cut);
+    int used = snprintf(
+        text, size, "process %d %s: %llu connection%s moved, %llu closed with notice, %llu raced, %llu cut",
+        (int)report->pid, report->gone ? "has drained and gone" : "drains", moved, plural(moved), closed, raced, cut);
 
     if (left && used > 0 && (size_t)used < size)
         snprintf(text + used, size - (size_t)used, "; %u %s%s still %s", left,
@@ -213,14 +213,14 @@ static int64_t now_ms(void)
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-static cJSON *make_running_request(const struct gf_running *running)
+static cJSON *make_running_request(const struct gf_running *running, int64_t now)
 {
     cJSON *object = cJSON_CreateObject();
     bool complete = object != NULL;
 
     put_text(object, "method", running->method, &complete);
     put_text(object, "route", running->route, &complete);
-    put_number(object, "ms", (double)(now_ms() - running->since_ms), &complete);
+    put_number(object, "ms", (double)(now - running->since_ms), &complete);
     return whole_or_none(object, complete);
 }
 
@@ -228,12 +228,13 @@ static cJSON *make_running(ghttp_server *s, const ghttp_request *asker)
 {
     struct gf_running running[RUNNING_MAX + 1]; /* the asker may be among them */
     size_t count = gf_engine_running(&s->service, running, RUNNING_MAX + 1);
+    int64_t now = now_ms();
     cJSON *array = cJSON_CreateArray();
     bool complete = array != NULL;
 
     for (size_t i = 0; i < count && complete; i++)
         if (running[i].request != asker && cJSON_GetArraySize(array) < RUNNING_MAX)
-            append_item(array, make_running_request(&running[i]), &complete);
+            append_item(array, make_running_request(&running[i], now), &complete);
     return whole_or_none(array, complete);
 }
 

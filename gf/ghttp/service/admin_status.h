@@ -13,8 +13,8 @@ struct cJSON;
 struct gf_outcome;
 
 /*
- * All of it; cJSON_Delete(). NULL: no memory. asker: the request for it, which is then left out of those that run; NULL:
- * what runs is left out altogether, for it can only be had by interrupting each loop.
+ * All of it; cJSON_Delete(). NULL: no memory. asker: the request for it, which is then left out of those that run;
+ * NULL: what runs is left out altogether, for it can only be had by interrupting each loop.
  */
 struct cJSON *gf_admin_status_new(const ghttp_request *asker);
 
