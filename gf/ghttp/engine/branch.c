@@ -69,6 +69,12 @@ void gf_branch_cease(struct gf_branch *branch)
         gf_acceptor_cease(&branch->acceptors[i]);
 }
 
+void gf_branch_empty_backlog(struct gf_branch *branch)
+{
+    for (size_t i = 0; i < branch->acceptor_count; i++)
+        gf_acceptor_empty(&branch->acceptors[i]);
+}
+
 static void drain_lane(struct gf_lane *lane, bool on, int grace_ms)
 {
     if (!lane)
@@ -109,6 +115,7 @@ int gf_branch_adopt(struct gf_branch *branch, int fd, uint64_t consumed)
     }
     if (service->address_counts) /* over its limit or not: it has been let in before */
         gf_address_counts_enter(service->address_counts, &peer, true, &key);
+    branch->http->release_due |= atomic_load(&service->mover) != NULL; /* it may be on its way to the next process */
     return gf_lane_add(branch->http, fd, &peer, size, key, true, consumed);
 }
 

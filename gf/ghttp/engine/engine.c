@@ -170,6 +170,13 @@ static int cease_on_branch(struct gf_branch *branch, struct errand *errand)
     return 0;
 }
 
+static int empty_backlog_of_branch(struct gf_branch *branch, struct errand *errand)
+{
+    (void)errand;
+    gf_branch_empty_backlog(branch);
+    return 0;
+}
+
 static int drain_branch(struct gf_branch *branch, struct errand *errand)
 {
     gf_branch_drain(branch, true, errand->grace_ms);
@@ -263,6 +270,14 @@ void gf_engine_cease(struct gf_service *service)
 
     if (service->branches)
         on_every_loop(service, &cease);
+}
+
+void gf_engine_empty(struct gf_service *service)
+{
+    struct errand empty = {.fn = empty_backlog_of_branch};
+
+    if (service->branches)
+        on_every_loop(service, &empty);
 }
 
 void gf_engine_resume(struct gf_service *service)

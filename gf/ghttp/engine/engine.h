@@ -34,6 +34,8 @@ int gf_engine_add(struct gf_service *service, bool accept_now, char *error, size
 
 /* Ceases to accept, without closing a listener: whoever connects waits in the backlog, for whoever accepts next. */
 void gf_engine_cease(struct gf_service *service);
+/* Accepts at once all who wait in the backlog: the listeners are about to be closed. */
+void gf_engine_empty(struct gf_service *service);
 /* Accepts, or accepts again. */
 void gf_engine_resume(struct gf_service *service);
 

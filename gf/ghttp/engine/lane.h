@@ -34,6 +34,7 @@ struct gf_lane {
     unsigned files;              /* answers from files under way */
     int64_t drain_since_ms;      /* 0: it does not drain */
     int drain_grace_ms;          /* what an idle connection is left for one more request */
+    int64_t drain_look_ms;       /* when the connections without a request are looked at again */
     bool release_due;            /* connections may have become idle, and the service has a mover */
     int64_t release_after_ms;    /* not before this */
     bool accepting_tcp;          /* the connection that is being added is no Unix socket's */

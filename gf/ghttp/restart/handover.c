@@ -248,10 +248,16 @@ static int local_port(int fd)
 }
 
 /* The program may have given the port to another server than the one before. */
+static bool is_up(const ghttp_server *s)
+{
+    /* one that drains passes it on to the process after us, or answers a last request */
+    return gf_server_state(s) == GF_SERVER_SERVING || gf_server_state(s) == GF_SERVER_DRAINING;
+}
+
 static ghttp_server *server_of_port(int port)
 {
     for (ghttp_server *s = gf_registry_first(); s && port; s = gf_registry_next(s))
-        for (size_t i = 0; gf_server_state(s) == GF_SERVER_SERVING && i < s->listener_count; i++)
+        for (size_t i = 0; is_up(s) && i < s->listener_count; i++)
             if (!s->listeners[i].tls && s->listeners[i].port == port)
                 return s;
     return NULL;
