@@ -53,7 +53,8 @@ int rig_settings(struct rig *rig, const char *lines)
         return -errno;
     fprintf(file, "address_1=127.0.0.1:%d\nhttps_1=127.0.0.1:%d\naddress_2=127.0.0.1:%d\n", rig->port, rig->https_port,
             rig->second_port);
-    fprintf(file, "certificate=%s/server.crt\nkey=%s/server.key\n%s\n", rig->folder, rig->folder, lines ? lines : "");
+    fprintf(file, "certificate=%s/server.crt\nkey=%s/server.key\n", rig->folder, rig->folder);
+    fprintf(file, "set_gracefulProbation=200ms\n%s\n", lines ? lines : "");
     return fclose(file) || rename(fresh, path) ? -errno : 0;
 }
 

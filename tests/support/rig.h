@@ -29,7 +29,7 @@ struct rig {
 int rig_init(struct rig *rig);
 /*
  * Writes the settings that the generations from the next one on read: the rig's own (address_1, https_1, address_2,
- * certificate, key), then these lines, which win. 0 or a negative errno.
+ * certificate, key, a short gracefulProbation), then these lines, which win. 0 or a negative errno.
  */
 int rig_settings(struct rig *rig, const char *lines);
 /* Starts the server and waits until it serves. 0 or a negative errno. */
