@@ -1,11 +1,14 @@
 #include "branch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../route/router.h"
 #include "address_counts.h"
+#include "engine.h"
 #include "lane.h"
 #include "listener.h"
 #include "service.h"
@@ -106,6 +109,34 @@ int gf_branch_adopt(struct gf_branch *branch, int fd, uint64_t consumed)
     if (service->address_counts) /* over its limit or not: it has been let in before */
         gf_address_counts_enter(service->address_counts, &peer, true, &key);
     return gf_lane_add(branch->http, fd, &peer, size, key, true, consumed);
+}
+
+static size_t list_running(const struct gf_lane *lane, struct gf_running *running, size_t room)
+{
+    const struct gf_connection *c;
+    size_t count = 0;
+
+    TAILQ_FOREACH(c, &lane->waits[GF_WAIT_HANDLER], in_wait)
+    {
+        const struct gf_exchange *x = c->exchange;
+
+        if (!x || x->state != GF_EXCHANGE_RUNNING || !x->request.route)
+            continue;
+        if (count == room)
+            break;
+        running[count].since_ms = c->since_ms;
+        snprintf(running[count].method, sizeof(running[count].method), "%s", x->request.method);
+        snprintf(running[count].route, sizeof(running[count].route), "%s", x->request.route->path);
+        count++;
+    }
+    return count;
+}
+
+size_t gf_branch_running(const struct gf_branch *branch, struct gf_running *running, size_t room)
+{
+    size_t count = branch->http ? list_running(branch->http, running, room) : 0;
+
+    return count + (branch->https ? list_running(branch->https, running + count, room - count) : 0);
 }
 
 static bool close_lane(struct gf_lane **lane)

@@ -121,9 +121,12 @@ struct errand {
     int (*fn)(struct gf_branch *branch, struct errand *errand);
     int result;
     int grace_ms;
-    int fd;            /* a connection to adopt */
-    uint64_t consumed; /* of it */
-    bool stuck;        /* a handler still has a connection */
+    int fd;                     /* a connection to adopt */
+    uint64_t consumed;          /* of it */
+    struct gf_running *running; /* room for what runs */
+    size_t running_room;
+    size_t running_count;
+    bool stuck; /* a handler still has a connection */
     char *error;
     size_t error_size;
 };
@@ -196,6 +199,13 @@ static int release_branch(struct gf_branch *branch, struct errand *errand)
 static int adopt_in_branch(struct gf_branch *branch, struct errand *errand)
 {
     return gf_branch_adopt(branch, errand->fd, errand->consumed);
+}
+
+static int list_running_in_branch(struct gf_branch *branch, struct errand *errand)
+{
+    errand->running_count += gf_branch_running(branch, errand->running + errand->running_count,
+                                               errand->running_room - errand->running_count);
+    return 0;
 }
 
 static void free_branches(struct gf_service *service)
@@ -313,6 +323,15 @@ unsigned gf_engine_remove(struct gf_service *service, bool *ret_clean)
     if (*ret_clean)
         free_branches(service);
     return cut;
+}
+
+size_t gf_engine_running(struct gf_service *service, struct gf_running *running, size_t room)
+{
+    struct errand list = {.fn = list_running_in_branch, .running = running, .running_room = room};
+
+    if (service->branches)
+        on_every_loop(service, &list);
+    return list.running_count;
 }
 
 void gf_engine_facts(struct gf_engine_facts *ret_facts)

@@ -63,4 +63,14 @@ unsigned gf_engine_remove(struct gf_service *service, bool *ret_clean);
 
 void gf_engine_facts(struct gf_engine_facts *ret_facts);
 
+/* A request whose handler runs now. */
+struct gf_running {
+    char method[16];
+    char route[112];  /* the pattern that it was found by */
+    int64_t since_ms; /* CLOCK_MONOTONIC */
+};
+
+/* Copies of the requests that run in this service, those that began first in each worker, room at most; how many. */
+size_t gf_engine_running(struct gf_service *service, struct gf_running *running, size_t room);
+
 #endif

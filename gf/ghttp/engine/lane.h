@@ -39,7 +39,7 @@ struct gf_lane {
     uint64_t accepting_consumed; /* bytes of it that were consumed there */
     uint64_t accepting_key;      /* address key of the connection that is being added */
     bool accepting;              /* it has not been counted yet */
-    int64_t look_ms;        /* when to look for hang-ups again */
+    int64_t look_ms;             /* when to look for hang-ups again */
     struct gf_wait_list waits[GF_WAITS];
 };
 

@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tcp_facts.h"
+
 static int set_option(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
@@ -132,6 +134,14 @@ int gf_listener_adopt(struct gf_listener *listener, const struct gf_address *add
                                      .adopted = true,
                                      .handed_over = true};
     return 0;
+}
+
+int gf_listener_waiting(const struct gf_listener *listener)
+{
+    struct gf_tcp_facts facts;
+
+    /* of a listening socket, Linux gives the length of its queue as the unacknowledged segments */
+    return gf_tcp_facts(listener->fd, &facts) ? (int)facts.unacknowledged : -1;
 }
 
 void gf_listener_close(struct gf_listener *listener)

@@ -35,6 +35,9 @@ int gf_listener_open(struct gf_listener *listener, const struct gf_address *addr
 int gf_listener_adopt(struct gf_listener *listener, const struct gf_address *address, bool tls, int fd, char *error,
                       size_t error_size);
 
+/* The connections that wait to be accepted by whoever has the socket; -1: the kernel does not say (Unix sockets). */
+int gf_listener_waiting(const struct gf_listener *listener);
+
 /* Closes it, never shuts it down: another process may hold the same socket. */
 void gf_listener_close(struct gf_listener *listener);
 

@@ -20,6 +20,7 @@ bool gf_tcp_facts(int fd, struct gf_tcp_facts *ret_facts)
         return false;
     *ret_facts = (struct gf_tcp_facts){.received = info.tcpi_bytes_received,
                                        .acknowledged = info.tcpi_bytes_acked,
+                                       .unacknowledged = info.tcpi_unacked,
                                        .all_taken = !info.tcpi_notsent_bytes && !info.tcpi_unacked,
                                        .established = info.tcpi_state == STATE_ESTABLISHED};
     return true;

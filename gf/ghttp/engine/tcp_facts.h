@@ -10,8 +10,9 @@
 struct gf_tcp_facts {
     uint64_t received;     /* bytes from the other side, read or not */
     uint64_t acknowledged; /* bytes that the other side has taken */
-    bool all_taken;        /* nothing that we sent is under way */
-    bool established;      /* neither side has begun to close */
+    unsigned unacknowledged;
+    bool all_taken;   /* nothing that we sent is under way */
+    bool established; /* neither side has begun to close */
 };
 
 /* false: it is no TCP connection. */

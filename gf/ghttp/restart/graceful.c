@@ -15,6 +15,7 @@
 #include "../engine/engine.h"
 #include "../server/registry.h"
 #include "fault.h"
+#include "history.h"
 #include "machine.h"
 
 struct gf_machine gf_machine = {.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -218,6 +219,7 @@ void gf_graceful_facts(struct gf_graceful_facts *ret_facts)
     pthread_mutex_lock(&M.lock);
     *ret_facts = M.facts;
     pthread_mutex_unlock(&M.lock);
+    gf_history_facts(ret_facts);
     ret_facts->graceful = gf_machine_is_graceful();
 }
 

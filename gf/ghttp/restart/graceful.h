@@ -41,11 +41,34 @@ struct gf_outcome {
     char reason[GF_OUTCOME_REASON_MAX]; /* a sentence, also for success */
 };
 
+/* Restarts that a process knows of, those of its predecessors included; the page shows them. */
+#define GF_HISTORY_MAX 8
+
+struct gf_history_entry {
+    unsigned generation; /* that was started */
+    pid_t pid;           /* 0: it never was */
+    int result;          /* 0, or a negative errno */
+    int64_t took_ms;
+    int64_t at_ms; /* CLOCK_REALTIME */
+    char reason[160];
+};
+
+/* How a process that drains after a restart stands. */
+struct gf_drain_report {
+    pid_t pid; /* 0: there is none */
+    bool gone;
+    uint64_t moved, closed, raced, cut;
+    unsigned in_flight, connections;
+};
+
 struct gf_graceful_facts {
     enum gf_graceful_state state;
     unsigned generation;     /* of this process */
     int64_t restart_took_ms; /* from the request for the restart to our being ready; 0 in the first generation */
     bool graceful;
+    struct gf_drain_report predecessor; /* the process before this one, as it last said itself */
+    size_t history_count;
+    struct gf_history_entry history[GF_HISTORY_MAX]; /* the oldest first */
     bool has_outcome;
     struct gf_outcome last; /* the last restart that this process was asked for */
 };

@@ -18,6 +18,13 @@
 #include "../server/registry.h"
 #include "channel.h"
 #include "handover.h"
+#include "history.h"
+
+/* How often a drain tells how it stands: to the new process, and to the log. */
+#define DRAIN_REPORT_MS 500
+#define DRAIN_LOG_MS 10000
+/* Requests that a drain looks at to say what holds it up. */
+#define RUNNING_MAX 256
 
 #define M gf_machine
 
@@ -97,6 +104,7 @@ void gf_machine_settle(int result, pid_t new_pid, const char *reason)
              : request->path ? request->path
                              : "");
     snprintf(request->outcome.reason, sizeof(request->outcome.reason), "%s", reason);
+    gf_history_add(request->outcome.generation, new_pid, result, request->outcome.took_ms, reason);
     M.facts.last = request->outcome;
     M.facts.has_outcome = true;
     M.request = NULL;
@@ -113,6 +121,7 @@ void gf_machine_note_failure(int result, const char *reason)
     pthread_mutex_lock(&M.lock);
     M.facts.last.result = result;
     snprintf(M.facts.last.reason, sizeof(M.facts.last.reason), "%s", reason);
+    gf_history_correct(result, reason);
     pthread_mutex_unlock(&M.lock);
 }
 
@@ -257,6 +266,7 @@ static void say_ready(void)
         glog_warning("the process before this one has gone without a word; serving on");
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
+    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it serves");
     pthread_mutex_unlock(&M.lock);
 }
 
@@ -310,6 +320,67 @@ void gf_machine_serve(void)
 
 /* ---- draining ---- */
 
+/* "/sleep (2, the longest for 14 s)": what a drain waits for, by route. */
+static void describe_running(ghttp_server *s, char *text, size_t size)
+{
+    static struct gf_running running[RUNNING_MAX];
+    size_t count = gf_engine_running(&s->service, running, RUNNING_MAX), length = 0;
+
+    text[0] = 0;
+    for (size_t i = 0; i < count && length < size; i++) {
+        size_t same = 0, before = 0;
+
+        for (size_t j = 0; j < count; j++) {
+            same += !strcmp(running[j].route, running[i].route);
+            before += j < i && !strcmp(running[j].route, running[i].route);
+        }
+        if (!before)
+            length +=
+                (size_t)snprintf(text + length, size - length, "%s%s (%zu, the longest for %lld s)", length ? ", " : "",
+                                 running[i].route, same, (long long)(gf_machine_now_ms() - running[i].since_ms) / 1000);
+    }
+}
+
+static void log_what_holds_up(void)
+{
+    char text[512];
+
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
+        if (gf_server_state(s) != GF_SERVER_DRAINING || !gf_server_in_flight(s))
+            continue;
+        describe_running(s, text, sizeof(text));
+        glog_info("server \"%s\" drains: %u requests still run: %s", s->name, gf_server_in_flight(s), text);
+    }
+}
+
+/* To the new process, whose page shows it, each second; into the log when it takes long. */
+void gf_machine_report_drain(void)
+{
+    int64_t now = gf_machine_now_ms();
+    struct cJSON *report;
+
+    if (!M.drain_logged_ms)
+        M.drain_logged_ms = now;
+    if (now - M.drain_logged_ms >= DRAIN_LOG_MS) {
+        M.drain_logged_ms = now;
+        log_what_holds_up();
+    }
+    if (M.successor.control < 0 || now - M.reported_ms < DRAIN_REPORT_MS)
+        return;
+    M.reported_ms = now;
+    report = gf_history_report();
+    if (report)
+        gf_channel_send(M.successor.control, report, NULL, 0);
+    cJSON_Delete(report);
+}
+
+int64_t gf_machine_next_report(int64_t next)
+{
+    int64_t report = gf_machine_now_ms() + DRAIN_REPORT_MS;
+
+    return next < report ? next : report;
+}
+
 void gf_machine_drain(void)
 {
     struct pollfd fds[GF_MACHINE_FDS + 2] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
@@ -318,11 +389,14 @@ void gf_machine_drain(void)
     enum gf_word word = GF_WORD_NONE;
 
     if (all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
+        M.reported_ms = 0; /* the last report is the one that counts */
+        gf_machine_report_drain();
         glog_info("all servers shutdown");
         gf_machine_enter(GF_GRACEFUL_GONE, NULL);
         return;
     }
-    gf_machine_wait_for(fds, GF_MACHINE_FDS + 2, next);
+    gf_machine_report_drain();
+    gf_machine_wait_for(fds, GF_MACHINE_FDS + 2, gf_machine_next_report(next));
     gf_successor_relay(&M.successor);
     if (fds[GF_MACHINE_FDS].revents)
         word = gf_machine_hear_successor();

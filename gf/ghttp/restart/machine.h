@@ -45,9 +45,11 @@ struct gf_machine {
     struct gf_greeting greeting;
     struct gf_successor successor;
     char *executable;
-    int64_t deadline_ms; /* of the state */
-    int64_t heard_ms;    /* the new process's last sign of life */
-    int64_t pinged_ms;   /* our last question for one */
+    int64_t deadline_ms;     /* of the state */
+    int64_t heard_ms;        /* the new process's last sign of life */
+    int64_t pinged_ms;       /* our last question for one */
+    int64_t reported_ms;     /* the last report of our drain */
+    int64_t drain_logged_ms; /* and the last line about it */
     int exit_status;
 };
 
@@ -89,6 +91,9 @@ void gf_machine_fail(int result, const char *reason);
 void gf_machine_note_failure(int result, const char *reason);
 
 enum gf_word gf_machine_hear_successor(void);
+/* Tells the new process, and the log, how the drain stands, where it is time to; when it is time again, or next. */
+void gf_machine_report_drain(void);
+int64_t gf_machine_next_report(int64_t next);
 
 void gf_machine_cease_all(void);
 void gf_machine_drain_all(int grace_ms);

@@ -19,6 +19,7 @@
 #include "channel.h"
 #include "fault.h"
 #include "handover.h"
+#include "history.h"
 #include "listeners_json.h"
 
 /* Messages taken in at a time; the state machine has other things to wait for too. */
@@ -94,6 +95,7 @@ static void read_greeting(void)
         } else if (is_type(message, "hello")) {
             predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);
             predecessor.greeting.restart_began_ms = (int64_t)number_of(message, "began", 0);
+            gf_history_read(message);
         }
         if (count)
             close(fds[0]);
@@ -353,6 +355,7 @@ static void part(void)
     close(predecessor.handed.control);
     predecessor.handed.control = -1;
     pthread_mutex_unlock(&predecessor.lock);
+    gf_history_part();
 }
 
 void gf_predecessor_hear(void)
@@ -380,6 +383,8 @@ void gf_predecessor_hear(void)
             close(fds[0]);
         } else if (is_type(message, "ping")) {
             gf_predecessor_say("pong");
+        } else if (is_type(message, "drain")) {
+            gf_history_hear(message);
         }
         cJSON_Delete(message);
     }

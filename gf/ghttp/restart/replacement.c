@@ -17,6 +17,7 @@
 #include "channel.h"
 #include "fault.h"
 #include "handover.h"
+#include "history.h"
 #include "machine.h"
 
 /* What a connection that cannot move is left for one more request, before it is half-closed: longer than most clients
@@ -43,7 +44,7 @@ static char *greeting_for_successor(const struct gf_restart_request *request)
 
     if (cJSON_AddStringToObject(message, "type", "hello") &&
         cJSON_AddNumberToObject(message, "generation", M.greeting.generation + 1) &&
-        cJSON_AddNumberToObject(message, "began", (double)request->asked_ms))
+        cJSON_AddNumberToObject(message, "began", (double)request->asked_ms) && !gf_history_write(message))
         text = cJSON_PrintUnformatted(message);
     cJSON_Delete(message);
     return text;
@@ -275,6 +276,7 @@ static void watch(void)
     enum gf_word word = GF_WORD_NONE;
 
     ping();
+    gf_machine_report_drain();
     gf_machine_wait_for(fds, GF_MACHINE_FDS + 3, next < M.deadline_ms ? next : M.deadline_ms);
     gf_successor_relay(&M.successor);
     if (fds[GF_MACHINE_FDS].revents)

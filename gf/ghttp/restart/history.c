@@ -1,0 +1,172 @@
+#include "history.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../server/registry.h"
+#include "../server/server.h"
+
+static struct {
+    pthread_mutex_t lock;
+    size_t count;
+    struct gf_history_entry entries[GF_HISTORY_MAX];
+    struct gf_drain_report predecessor;
+} history = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- restarts ---- */
+
+static void append(const struct gf_history_entry *entry)
+{
+    if (history.count == GF_HISTORY_MAX) {
+        memmove(history.entries, history.entries + 1, sizeof(history.entries) - sizeof(history.entries[0]));
+        history.count--;
+    }
+    history.entries[history.count++] = *entry;
+}
+
+void gf_history_add(unsigned generation, pid_t pid, int result, int64_t took_ms, const char *reason)
+{
+    struct gf_history_entry entry = {.generation = generation, .pid = pid, .result = result, .took_ms = took_ms};
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    entry.at_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+    snprintf(entry.reason, sizeof(entry.reason), "%s", reason);
+    pthread_mutex_lock(&history.lock);
+    append(&entry);
+    pthread_mutex_unlock(&history.lock);
+}
+
+void gf_history_correct(int result, const char *reason)
+{
+    pthread_mutex_lock(&history.lock);
+    if (history.count) {
+        struct gf_history_entry *last = &history.entries[history.count - 1];
+
+        last->result = result;
+        snprintf(last->reason, sizeof(last->reason), "%s", reason);
+    }
+    pthread_mutex_unlock(&history.lock);
+}
+
+static bool write_entry(struct cJSON *array, const struct gf_history_entry *entry)
+{
+    struct cJSON *item = cJSON_CreateObject();
+
+    if (!cJSON_AddItemToArray(array, item)) {
+        cJSON_Delete(item);
+        return false;
+    }
+    return cJSON_AddNumberToObject(item, "generation", entry->generation) &&
+           cJSON_AddNumberToObject(item, "pid", entry->pid) && cJSON_AddNumberToObject(item, "result", entry->result) &&
+           cJSON_AddNumberToObject(item, "took_ms", (double)entry->took_ms) &&
+           cJSON_AddNumberToObject(item, "at_ms", (double)entry->at_ms) &&
+           cJSON_AddStringToObject(item, "reason", entry->reason);
+}
+
+int gf_history_write(struct cJSON *message)
+{
+    struct cJSON *array = cJSON_AddArrayToObject(message, "history");
+    bool good = array != NULL;
+
+    pthread_mutex_lock(&history.lock);
+    for (size_t i = 0; good && i < history.count; i++)
+        good = write_entry(array, &history.entries[i]);
+    pthread_mutex_unlock(&history.lock);
+    return good ? 0 : -ENOMEM;
+}
+
+static double number(const struct cJSON *object, const char *key)
+{
+    const struct cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+
+    return cJSON_IsNumber(item) && item->valuedouble > -1e6 && item->valuedouble < 9e15 ? item->valuedouble : 0;
+}
+
+void gf_history_read(const struct cJSON *message)
+{
+    const struct cJSON *item;
+
+    pthread_mutex_lock(&history.lock);
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(message, "history"))
+    {
+        const char *reason = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "reason"));
+        struct gf_history_entry entry = {.generation = (unsigned)number(item, "generation"),
+                                         .pid = (pid_t)number(item, "pid"),
+                                         .result = (int)number(item, "result"),
+                                         .took_ms = (int64_t)number(item, "took_ms"),
+                                         .at_ms = (int64_t)number(item, "at_ms")};
+
+        snprintf(entry.reason, sizeof(entry.reason), "%s", reason ? reason : "");
+        append(&entry);
+    }
+    pthread_mutex_unlock(&history.lock);
+}
+
+/* ---- reports of a drain ---- */
+
+static void count_server(struct gf_drain_report *report, const ghttp_server *s)
+{
+    const struct gf_service_counters *counters = &s->service.counters;
+
+    report->moved += atomic_load(&counters->moved);
+    report->closed += atomic_load(&counters->closed);
+    report->raced += atomic_load(&counters->raced);
+    report->cut += atomic_load(&counters->cut);
+    report->in_flight += gf_server_in_flight(s);
+    report->connections += gf_server_connections(s);
+}
+
+struct cJSON *gf_history_report(void)
+{
+    struct cJSON *message = cJSON_CreateObject();
+    struct gf_drain_report report = {.pid = getpid()};
+
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        count_server(&report, s);
+    if (cJSON_AddStringToObject(message, "type", "drain") && cJSON_AddNumberToObject(message, "pid", report.pid) &&
+        cJSON_AddNumberToObject(message, "moved", (double)report.moved) &&
+        cJSON_AddNumberToObject(message, "closed", (double)report.closed) &&
+        cJSON_AddNumberToObject(message, "raced", (double)report.raced) &&
+        cJSON_AddNumberToObject(message, "cut", (double)report.cut) &&
+        cJSON_AddNumberToObject(message, "in_flight", report.in_flight) &&
+        cJSON_AddNumberToObject(message, "connections", report.connections))
+        return message;
+    cJSON_Delete(message);
+    return NULL;
+}
+
+void gf_history_hear(const struct cJSON *message)
+{
+    pthread_mutex_lock(&history.lock);
+    history.predecessor = (struct gf_drain_report){.pid = (pid_t)number(message, "pid"),
+                                                   .moved = (uint64_t)number(message, "moved"),
+                                                   .closed = (uint64_t)number(message, "closed"),
+                                                   .raced = (uint64_t)number(message, "raced"),
+                                                   .cut = (uint64_t)number(message, "cut"),
+                                                   .in_flight = (unsigned)number(message, "in_flight"),
+                                                   .connections = (unsigned)number(message, "connections")};
+    pthread_mutex_unlock(&history.lock);
+}
+
+void gf_history_part(void)
+{
+    pthread_mutex_lock(&history.lock);
+    history.predecessor.gone = history.predecessor.pid != 0;
+    history.predecessor.in_flight = history.predecessor.connections = 0;
+    pthread_mutex_unlock(&history.lock);
+}
+
+void gf_history_facts(struct gf_graceful_facts *facts)
+{
+    pthread_mutex_lock(&history.lock);
+    facts->history_count = history.count;
+    memcpy(facts->history, history.entries, sizeof(history.entries));
+    facts->predecessor = history.predecessor;
+    pthread_mutex_unlock(&history.lock);
+}

@@ -1,0 +1,29 @@
+/*
+ * The history: the last restarts, handed from generation to generation, and the reports of a draining process.
+ *
+ * Owns: both, under its own lock. Thread: any.
+ */
+#ifndef GF_GHTTP_RESTART_HISTORY_H
+#define GF_GHTTP_RESTART_HISTORY_H
+
+#include "graceful.h"
+
+struct cJSON;
+
+/* Adds a restart; the oldest is forgotten when there is no room. */
+void gf_history_add(unsigned generation, pid_t pid, int result, int64_t took_ms, const char *reason);
+/* The last one has turned out to have failed. */
+void gf_history_correct(int result, const char *reason);
+/* Adds it all to a message, and takes it from one. 0 or -ENOMEM. */
+int gf_history_write(struct cJSON *message);
+void gf_history_read(const struct cJSON *message);
+
+/* A message that tells how the drain of this process stands; NULL without memory. And what such a message says. */
+struct cJSON *gf_history_report(void);
+void gf_history_hear(const struct cJSON *message);
+/* The process before this one has closed its end. */
+void gf_history_part(void);
+
+void gf_history_facts(struct gf_graceful_facts *facts);
+
+#endif
