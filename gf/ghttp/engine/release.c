@@ -102,6 +102,21 @@ static int release_list(struct gf_wait_list *list, unsigned *budget)
     return 0;
 }
 
+static void forget_tries(struct gf_wait_list *list)
+{
+    struct gf_connection *c;
+
+    TAILQ_FOREACH(c, list, in_wait) c->release_tried = false;
+}
+
+void gf_release_begin(struct gf_lane *lane)
+{
+    forget_tries(&lane->waits[GF_WAIT_IDLE]);
+    forget_tries(&lane->waits[GF_WAIT_READ]);
+    lane->release_due = true;
+    lane->release_after_ms = 0;
+}
+
 void gf_release_idle(struct gf_lane *lane)
 {
     unsigned budget = RELEASE_BATCH;
@@ -109,6 +124,8 @@ void gf_release_idle(struct gf_lane *lane)
     if (!lane->release_due || lane->release_after_ms > lane->worker->now_ms)
         return;
     lane->release_due = false;
+    if (!atomic_load(&lane->service->mover))
+        return;
     if (release_list(&lane->waits[GF_WAIT_IDLE], &budget) == -EAGAIN ||
         release_list(&lane->waits[GF_WAIT_READ], &budget) == -EAGAIN) {
         lane->release_due = true;

@@ -26,6 +26,9 @@ struct gf_mover {
     int (*move)(const struct gf_service *service, int fd, uint64_t consumed);
 };
 
+/* There is another mover, or none: each idle connection is tried anew. */
+void gf_release_begin(struct gf_lane *lane);
+
 /* Gives away what is idle in this lane, a bounded number of connections. */
 void gf_release_idle(struct gf_lane *lane);
 

@@ -143,9 +143,9 @@ static struct spare *make_thread(gf_spare_job *job, void *arg)
     return spare;
 }
 
-static void fill_reserve(void)
+static void fill_reserve(unsigned wanted)
 {
-    while (atomic_load(&spares.idle_count) < spares.reserve) {
+    while (atomic_load(&spares.idle_count) < wanted) {
         struct spare *spare = make_thread(NULL, NULL);
 
         if (!spare)
@@ -162,7 +162,7 @@ int gf_spare_start(unsigned cap, unsigned reserve)
     spares.cap = cap;
     spares.reserve = reserve;
     spares.stopping = false;
-    fill_reserve();
+    fill_reserve(reserve);
     complete = atomic_load(&spares.idle_count) >= reserve;
     pthread_mutex_unlock(&spares.lock);
     return complete ? 0 : -EAGAIN;
@@ -195,10 +195,10 @@ bool gf_spare_run_reserved(gf_spare_job *fn, void *arg)
     struct spare *spare;
 
     pthread_mutex_lock(&spares.lock);
+    fill_reserve(spares.reserve + 1); /* first: others answer 503 as soon as they see it incomplete */
     spare = pop_idle();
     if (spare)
         give(spare, fn, arg);
-    fill_reserve();
     pthread_mutex_unlock(&spares.lock);
     return spare != NULL;
 }

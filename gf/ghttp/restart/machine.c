@@ -402,8 +402,10 @@ void gf_machine_drain(void)
         word = gf_machine_hear_successor();
     if (word == GF_WORD_LEAVE) {
         gf_machine_force();
-    } else if (word == GF_WORD_SETTLED) {
-        gf_predecessor_say("leave");
+    } else if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN) {
+        if (word == GF_WORD_SETTLED)
+            gf_predecessor_say("leave");
+        gf_handover_end();
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
         gf_handover_end();
         close(M.successor.control);

@@ -227,6 +227,8 @@ enum gf_word gf_machine_hear_successor(void)
         word = GF_WORD_SHUTDOWN;
     else if (is_word(message, "leave"))
         word = GF_WORD_LEAVE;
+    else if (is_word(message, "returned"))
+        gf_handover_return(message);
     cJSON_Delete(message);
     return word;
 }
@@ -285,6 +287,8 @@ static void watch(void)
         M.heard_ms = gf_machine_now_ms();
     if (word == GF_WORD_SETTLED)
         gf_predecessor_say("leave");
+    if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN)
+        gf_handover_end(); /* it is about to go itself: what is left here ends here */
     if (word == GF_WORD_LEAVE)
         gf_machine_force();
     if (word == GF_WORD_GONE)
