@@ -59,6 +59,16 @@ static void expect_two_pids(struct client *c, pid_t pid)
     cr_expect(eq(str, answer->body, expected));
 }
 
+static void expect_pid_on(struct client *c, pid_t pid)
+{
+    int error = 0;
+    const struct answer *answer = client_get(c, "/pid", &error);
+
+    cr_assert(not(zero(ptr, (void *)answer)), "%d", error);
+    cr_expect(eq(int, atoi(answer->body), pid));
+    cr_expect(answer->keep_alive);
+}
+
 /* ---- requests in flight ------------------------------------------------------------------------------------------ */
 
 Test(restart_protocol, requests_in_flight_finish_in_the_old_process, .fini = finish, .timeout = 60)
@@ -76,6 +86,7 @@ Test(restart_protocol, requests_in_flight_finish_in_the_old_process, .fini = fin
     cr_expect(eq(long, rig_fetch_number(&rig.https, "/pid"), rig.pid));
     cr_expect(eq(int, rig_count_processes(&rig), 2));
     expect_two_pids(plain, old);
+    expect_pid_on(plain, rig.pid); /* it has moved, without a word */
     expect_two_pids(tls, old);
     client_close(plain);
     client_close(tls);
@@ -83,7 +94,7 @@ Test(restart_protocol, requests_in_flight_finish_in_the_old_process, .fini = fin
     cr_expect(eq(int, rig_count_processes(&rig), 1));
 }
 
-/* A restart of the new process while the one before it still drains: three generations, and one in the end. */
+/* A restart of the new process while older ones still drain: three generations at most, and nobody is cut who ends in time. */
 Test(restart_protocol, restarts_while_older_processes_drain, .fini = finish, .timeout = 60)
 {
     struct client *clients[3];
@@ -97,7 +108,7 @@ Test(restart_protocol, restarts_while_older_processes_drain, .fini = finish, .ti
         cr_assert(zero(int, process_wait_line(rig.process, "sleeping in ", 10000)));
         cr_assert(gt(int, rig_restart_by_api(&rig), 0));
     }
-    cr_expect(eq(int, rig_count_processes(&rig), 4));
+    cr_expect(le(int, rig_count_processes(&rig), 3));
     for (int i = 0; i < 3; i++) {
         expect_two_pids(clients[i], pids[i]);
         client_close(clients[i]);
@@ -106,33 +117,131 @@ Test(restart_protocol, restarts_while_older_processes_drain, .fini = finish, .ti
     cr_expect(eq(int, rig_ask_pid(&rig), rig.pid));
 }
 
-/* It cannot move: it is told so in its next answer, and closed then. */
+/* It cannot move: as soon as the old process drains, which may be after the restart's answer, it is told so in its next
+ * answer, and closed then. */
 Test(restart_protocol, kept_https_connections_are_closed_with_notice, .fini = finish, .timeout = 60)
 {
     const struct answer *answer;
     struct client *c;
     char *connection;
-    pid_t old;
+    bool kept = true;
     int error = 0;
 
     cr_assert(zero(int, rig_begin(&rig, NULL)));
-    old = rig.pid;
     c = client_connect(&rig.https, 30000);
     cr_assert(not(zero(ptr, c)));
     answer = client_get(c, "/pid", &error);
-    cr_assert(not(zero(ptr, (void *)answer)));
-    cr_expect(answer->keep_alive);
+    cr_assert(answer && answer->keep_alive, "%d", error);
     cr_assert(gt(int, rig_restart_by_api(&rig), 0));
-    answer = client_get(c, "/pid", &error);
-    cr_assert(not(zero(ptr, (void *)answer)), "%d", error);
-    cr_expect(eq(int, atoi(answer->body), old));
-    cr_expect(not(answer->keep_alive));
+    for (int i = 0; i < 100 && kept; i++) {
+        answer = client_get(c, "/pid", &error);
+        cr_assert(not(zero(ptr, (void *)answer)), "request %d: %d", i, error);
+        cr_expect(eq(int, atoi(answer->body), rig.first));
+        kept = answer->keep_alive;
+        usleep(1000);
+    }
     connection = answer_header(answer, "Connection");
+    cr_assert(not(zero(ptr, connection)));
     cr_expect(eq(str, connection, "close"));
     free(connection);
     cr_expect(zero(int, client_wait_close(c, 10000)));
     client_close(c);
-    cr_expect(zero(int, process_wait_pid_gone(old, 10000)));
+    cr_expect(zero(int, process_wait_pid_gone(rig.first, 10000)));
+}
+
+/* Nothing more is asked on it: it is ended in order after a grace, and the old process goes. */
+Test(restart_protocol, idle_https_connections_are_ended_in_the_end, .fini = finish, .timeout = 60)
+{
+    struct client *c;
+    int error = 0;
+
+    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    c = client_connect(&rig.https, 30000);
+    cr_assert(not(zero(ptr, c)));
+    cr_assert(not(zero(ptr, (void *)client_get(c, "/pid", &error))));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_expect(zero(int, client_wait_close(c, 20000)));
+    client_close(c);
+    cr_expect(zero(int, process_wait_pid_gone(rig.first, 10000)));
+}
+
+/* Plain HTTP: between two requests, while they wait, the connections go to the process that serves. */
+Test(restart_protocol, idle_connections_move_from_process_to_process, .fini = finish, .timeout = 60)
+{
+    enum { CONNECTIONS = 100 };
+    struct client *clients[CONNECTIONS];
+
+    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    for (int i = 0; i < CONNECTIONS; i++) {
+        clients[i] = client_connect(&rig.http, 30000);
+        cr_assert(not(zero(ptr, clients[i])));
+        if (i % 4) /* the others have not asked for anything yet */
+            expect_pid_on(clients[i], rig.pid);
+    }
+    for (int k = 0; k < 3; k++) {
+        pid_t old = rig.pid;
+
+        cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+        cr_assert(zero(int, process_wait_pid_gone(old, 10000)));
+        for (int i = 0; i < CONNECTIONS; i++)
+            if (i % 3)
+                expect_pid_on(clients[i], rig.pid);
+    }
+    for (int i = 0; i < CONNECTIONS; i++) {
+        expect_pid_on(clients[i], rig.pid);
+        client_close(clients[i]);
+    }
+}
+
+/* What the client has begun to send stays where it is, and is answered there. */
+Test(restart_protocol, half_a_request_is_answered_where_it_began, .fini = finish, .timeout = 60)
+{
+    struct client *c;
+    const struct answer *answer;
+    int error = 0;
+
+    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    c = client_connect(&rig.http, 30000);
+    cr_assert(not(zero(ptr, c)));
+    expect_pid_on(c, rig.first);
+    cr_assert(zero(int, client_send_text(c, "GET /pid HTTP/1.1\r\nHo")));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_assert(zero(int, client_send_text(c, "st: localhost\r\n\r\n")));
+    answer = client_receive(c, &error);
+    cr_assert(not(zero(ptr, (void *)answer)), "%d", error);
+    cr_expect(eq(int, atoi(answer->body), rig.first));
+    client_close(c);
+    cr_expect(zero(int, process_wait_pid_gone(rig.first, 10000)));
+}
+
+/* ---- the way back ------------------------------------------------------------------------------------------------ */
+
+/* Within the probation: the old process takes the clients back, and can be restarted again at once. */
+Test(restart_protocol, the_death_of_the_new_process_brings_the_old_one_back, .fini = finish, .timeout = 60)
+{
+    struct client *c;
+    pid_t dead;
+
+    cr_assert(zero(int, rig_begin(&rig, "set_gracefulProbation=20s")));
+    c = client_connect(&rig.http, 30000);
+    cr_assert(not(zero(ptr, c)));
+    expect_pid_on(c, rig.first);
+    for (int i = 0; i < 3; i++) {
+        cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+        dead = rig.pid;
+        rig.pid = rig.first;
+        process_mark(rig.process);
+        cr_assert(zero(int, kill(dead, SIGKILL)));
+        cr_assert(zero(int, process_wait_line(rig.process, "serves again", 10000)));
+        cr_expect(eq(int, rig_ask_pid(&rig), rig.first));
+        cr_expect(eq(long, rig_fetch_number(&rig.https, "/pid"), rig.first));
+        cr_expect(zero(int, rig_count_zombies(rig.first)));
+        expect_pid_on(c, rig.first); /* it was moved, and nothing was asked on it there */
+    }
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_expect(eq(int, rig_ask_pid(&rig), rig.pid));
+    expect_pid_on(c, rig.pid);
+    client_close(c);
 }
 
 /* ---- many at once ------------------------------------------------------------------------------------------------ */

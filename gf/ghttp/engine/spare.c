@@ -143,9 +143,9 @@ static struct spare *make_thread(gf_spare_job *job, void *arg)
     return spare;
 }
 
-static void fill_reserve(unsigned wanted)
+static void fill_reserve(void)
 {
-    while (atomic_load(&spares.idle_count) < wanted) {
+    while (atomic_load(&spares.idle_count) < spares.reserve) {
         struct spare *spare = make_thread(NULL, NULL);
 
         if (!spare)
@@ -162,7 +162,7 @@ int gf_spare_start(unsigned cap, unsigned reserve)
     spares.cap = cap;
     spares.reserve = reserve;
     spares.stopping = false;
-    fill_reserve(reserve);
+    fill_reserve();
     complete = atomic_load(&spares.idle_count) >= reserve;
     pthread_mutex_unlock(&spares.lock);
     return complete ? 0 : -EAGAIN;
@@ -192,11 +192,17 @@ bool gf_spare_run(gf_spare_job *fn, void *arg)
 
 bool gf_spare_run_reserved(gf_spare_job *fn, void *arg)
 {
-    struct spare *spare;
+    struct spare *spare, *made;
 
     pthread_mutex_lock(&spares.lock);
-    fill_reserve(spares.reserve + 1); /* first: others answer 503 as soon as they see it incomplete */
-    spare = pop_idle();
+    made = make_thread(NULL, NULL);
+    if (made && spares.idle) { /* it takes the place of the one that goes: nobody sees the reserve incomplete */
+        spare = spares.idle;
+        made->next = spare->next;
+        spares.idle = made;
+    } else {
+        spare = made ? made : pop_idle();
+    }
     if (spare)
         give(spare, fn, arg);
     pthread_mutex_unlock(&spares.lock);

@@ -17,6 +17,7 @@
 #include "fault.h"
 #include "history.h"
 #include "machine.h"
+#include "orders.h"
 
 struct gf_machine gf_machine = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                 .changed = PTHREAD_COND_INITIALIZER,
@@ -123,6 +124,16 @@ static int need_machine(void)
 
 /* ---- what others ask ---- */
 
+static bool is_ending(void)
+{
+    bool ending;
+
+    pthread_mutex_lock(&M.lock);
+    ending = M.shutdown_asked || M.state > GF_GRACEFUL_HANDING_OVER;
+    pthread_mutex_unlock(&M.lock);
+    return ending;
+}
+
 int gf_graceful_start_server(ghttp_server *s)
 {
     int result = need_machine();
@@ -133,7 +144,13 @@ int gf_graceful_start_server(ghttp_server *s)
         return result;
     }
     gf_fault_point(M.greeting.generation, "before-listeners", -1);
-    return gf_server_start(s, &gf_predecessor_inheritance, M.drained_fd);
+    if (is_ending()) {
+        glog_info("server \"%s\" does not start: the process is ending", s->name);
+        return -ESHUTDOWN;
+    }
+    result = gf_server_start(s, &gf_predecessor_inheritance, M.drained_fd);
+    gf_machine_wake(); /* for the case that the end has begun meanwhile */
+    return result;
 }
 
 int gf_graceful_stop_server(ghttp_server *s)
@@ -199,12 +216,16 @@ static bool has_started_server(void)
 
 int gf_graceful_wait(void)
 {
+    int result;
+
     if (!has_started_server()) {
         gf_predecessor_say_failed("no server of the program runs");
         glog_error("g_wait(): no server runs");
         gf_engine_stop();
         return 1;
     }
+    if (gf_machine_is_graceful() && (result = gf_orders_start()) < 0)
+        glog_warning("no orders by message will be heard: %s", strerror(-result));
     pthread_mutex_lock(&M.lock);
     M.set_up = true;
     pthread_mutex_unlock(&M.lock);

@@ -23,6 +23,8 @@
 /* How often a drain tells how it stands: to the new process, and to the log. */
 #define DRAIN_REPORT_MS 500
 #define DRAIN_LOG_MS 10000
+/* What requests in flight are left when a new generation waits for the end of the oldest. */
+#define HURRY_MS 5000
 /* Requests that a drain looks at to say what holds it up. */
 #define RUNNING_MAX 256
 
@@ -82,8 +84,10 @@ void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
     for (int i = 0; i < 2; i++)
         if (fds[i].revents && read(fds[i].fd, &heard, sizeof(heard)) < 0)
             fds[i].revents = 0;
-    if (fds[2].revents)
+    if (fds[2].revents) {
         gf_predecessor_hear();
+        M.reported_ms = 0; /* how many are behind us may have changed: our successor wants to know */
+    }
 }
 
 /* ---- outcomes ---- */
@@ -138,8 +142,10 @@ static void log_drained(ghttp_server *s, unsigned cut)
 {
     const struct gf_service_counters *counters = &s->service.counters;
 
-    glog_info("server \"%s\" drained: %u connections were closed with notice, %u requests crossed a close, %u were cut",
-              s->name, (unsigned)atomic_load(&counters->closed), (unsigned)atomic_load(&counters->raced), cut);
+    glog_info("server \"%s\" drained: %u connections moved, %u were closed with notice, %u requests crossed a close, "
+              "%u were cut",
+              s->name, (unsigned)atomic_load(&counters->moved), (unsigned)atomic_load(&counters->closed),
+              (unsigned)atomic_load(&counters->raced), cut);
 }
 
 int64_t gf_machine_end_drained(bool force)
@@ -190,12 +196,13 @@ static void begin_shutdown(void)
 
 /* ---- serving ---- */
 
-/* Somebody who may has asked for the end at once. */
-void gf_machine_force(void)
+void gf_machine_hurry(void)
 {
-    pthread_mutex_lock(&M.lock);
-    M.shutdown_asked = M.force_asked = true;
-    pthread_mutex_unlock(&M.lock);
+    int64_t until = gf_machine_now_ms() + HURRY_MS;
+
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_DRAINING && s->drain_until_ms > until)
+            s->drain_until_ms = until;
 }
 
 bool gf_machine_flag(const bool *flag)
@@ -239,7 +246,7 @@ static void begin_restart(const struct gf_restart_request *request)
     }
     glog_info("server reloading");
     if (gf_machine_is_graceful())
-        gf_machine_begin_start(request);
+        gf_machine_begin_start();
     else
         begin_full_restart();
 }
@@ -264,6 +271,9 @@ static void say_ready(void)
         gf_server_own_listeners(s);
     if (gf_predecessor_say_ready() < 0)
         glog_warning("the process before this one has gone without a word; serving on");
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_SERVING)
+            gf_engine_resume(&s->service); /* not before all are up: a client that is let in is served */
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
     gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it serves");
@@ -311,10 +321,12 @@ void gf_machine_serve(void)
     } else {
         int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
 
-        if (gf_machine_flag(&M.set_up) && all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED))
+        if (gf_machine_flag(&M.set_up) && all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
+            gf_predecessor_say("shutdown"); /* else the end would look like a death to it, and it would come back */
             gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
-        else
+        } else {
             gf_machine_wait_for(fds, GF_MACHINE_FDS, next);
+        }
     }
 }
 
@@ -388,6 +400,7 @@ void gf_machine_drain(void)
     int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
     enum gf_word word = GF_WORD_NONE;
 
+    gf_machine_drain_all(0); /* what has started while the end began */
     if (all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
         M.reported_ms = 0; /* the last report is the one that counts */
         gf_machine_report_drain();
@@ -401,10 +414,10 @@ void gf_machine_drain(void)
     if (fds[GF_MACHINE_FDS].revents)
         word = gf_machine_hear_successor();
     if (word == GF_WORD_LEAVE) {
-        gf_machine_force();
+        gf_machine_hurry();
+    } else if (word == GF_WORD_ROOM) {
+        gf_predecessor_say("leave");
     } else if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN) {
-        if (word == GF_WORD_SETTLED)
-            gf_predecessor_say("leave");
         gf_handover_end();
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
         gf_handover_end();
@@ -453,11 +466,11 @@ static void drain_to_execute(void)
     result = M.executable ? gf_successor_execute(M.executable) : -ENOMEM;
     snprintf(reason, sizeof(reason), "cannot execute \"%s\": %s; serving on", M.executable ? M.executable : "",
              strerror(-result));
-    glog_error("server restart failed: %s", reason);
     free(M.executable);
     M.executable = NULL;
     gf_machine_resume_all();
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
+    glog_error("server restart failed: %s", reason);
 }
 
 void *gf_machine_main(void *arg)

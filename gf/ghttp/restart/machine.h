@@ -48,6 +48,8 @@ struct gf_machine {
     int64_t deadline_ms;     /* of the state */
     int64_t heard_ms;        /* the new process's last sign of life */
     int64_t pinged_ms;       /* our last question for one */
+    int64_t health_due_ms;   /* when its health is to be asked for again */
+    unsigned unhealthy;      /* bad answers in a row */
     int64_t reported_ms;     /* the last report of our drain */
     int64_t drain_logged_ms; /* and the last line about it */
     int exit_status;
@@ -56,7 +58,15 @@ struct gf_machine {
 extern struct gf_machine gf_machine;
 
 /* What a successor says after "ready". */
-enum gf_word { GF_WORD_NONE, GF_WORD_PONG, GF_WORD_SETTLED, GF_WORD_SHUTDOWN, GF_WORD_LEAVE, GF_WORD_GONE };
+enum gf_word {
+    GF_WORD_NONE,
+    GF_WORD_PONG,
+    GF_WORD_SETTLED,
+    GF_WORD_SHUTDOWN,
+    GF_WORD_ROOM,
+    GF_WORD_LEAVE,
+    GF_WORD_GONE
+};
 
 /* Descriptors that every state waits for: the wake-up, the end of a drain, the process before this one. */
 #define GF_MACHINE_FDS 3
@@ -75,13 +85,14 @@ bool gf_machine_is_graceful(void);
 void gf_machine_serve(void);
 void gf_machine_drain(void);
 /* Starts the new process; the way back leads to gf_machine_serve, the way on to gf_machine_drain. */
-void gf_machine_begin_start(const struct gf_restart_request *request);
+void gf_machine_begin_start(void);
 
 void gf_machine_enter(enum gf_graceful_state state, void (*step)(void));
 /* Waits for one of fds, whose first GF_MACHINE_FDS it fills in and hears itself. */
 void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms);
 bool gf_machine_flag(const bool *flag);
-void gf_machine_force(void);
+/* Shortens the drains: another process waits for our end. */
+void gf_machine_hurry(void);
 /* The longest that a server has set for the setting at this offset. */
 int64_t gf_machine_longest(size_t offset);
 

@@ -17,6 +17,7 @@
 #include "channel.h"
 #include "fault.h"
 #include "handover.h"
+#include "health.h"
 #include "history.h"
 #include "machine.h"
 
@@ -24,11 +25,17 @@
  * think between two requests, short enough that the old process does not stay for idle ones. */
 #define HAND_OVER_GRACE_MS 5000
 
+/* That live at once, the new one included: each holds memory and connections. */
+#define GENERATIONS_MAX 3
+/* How long the oldest may take to come to its end (machine.c gives its requests 5 s). */
+#define ROOM_TIMEOUT_MS 10000
 /* Between the close of its channel and the end of a process lies only what the kernel has to do. */
 #define END_TIMEOUT_MS 1000
 /* How often a new process is asked whether it is well, and how long it may stay silent. */
 #define PING_MS 500
 #define SILENCE_MS 3000
+/* One bad answer may be an accident. */
+#define UNHEALTHY_MAX 2
 
 #define M gf_machine
 
@@ -44,16 +51,18 @@ static char *greeting_for_successor(const struct gf_restart_request *request)
 
     if (cJSON_AddStringToObject(message, "type", "hello") &&
         cJSON_AddNumberToObject(message, "generation", M.greeting.generation + 1) &&
+        cJSON_AddNumberToObject(message, "pid", getpid()) &&
+        cJSON_AddNumberToObject(message, "behind", gf_history_behind()) &&
         cJSON_AddNumberToObject(message, "began", (double)request->asked_ms) && !gf_history_write(message))
         text = cJSON_PrintUnformatted(message);
     cJSON_Delete(message);
     return text;
 }
 
-void gf_machine_begin_start(const struct gf_restart_request *request)
+static void spawn(void)
 {
     char error[512];
-    char *message = greeting_for_successor(request);
+    char *message = greeting_for_successor(M.request);
     int result = -ENOMEM;
 
     snprintf(error, sizeof(error), "no memory for a new process");
@@ -68,6 +77,29 @@ void gf_machine_begin_start(const struct gf_restart_request *request)
     gf_fault_point(M.greeting.generation, "after-spawn", M.successor.control);
     M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_ready_timeout));
     gf_machine_enter(GF_GRACEFUL_STARTING, start);
+}
+
+/* Too many generations live: the oldest is asked to come to its end, its requests in flight are given some time. */
+static void make_room(void)
+{
+    struct pollfd fds[GF_MACHINE_FDS];
+
+    if (gf_machine_flag(&M.shutdown_asked))
+        gf_machine_fail(-ECANCELED, "a shutdown was asked for meanwhile");
+    else if (gf_history_behind() + 2 <= GENERATIONS_MAX)
+        spawn();
+    else if (gf_machine_now_ms() >= M.deadline_ms)
+        gf_machine_fail(-EBUSY, "too many processes before this one still end their requests");
+    else
+        gf_machine_wait_for(fds, GF_MACHINE_FDS, M.deadline_ms);
+}
+
+void gf_machine_begin_start(void)
+{
+    M.deadline_ms = gf_machine_now_ms() + ROOM_TIMEOUT_MS;
+    if (gf_history_behind() + 2 > GENERATIONS_MAX)
+        gf_predecessor_say("room");
+    gf_machine_enter(GF_GRACEFUL_STARTING, make_room);
 }
 
 static void abandon_start(int result, const char *why)
@@ -130,6 +162,8 @@ static void hand_over(const struct cJSON *ready)
     gf_predecessor_say("settled");
     M.deadline_ms = gf_machine_now_ms() + probation_ms();
     M.heard_ms = gf_machine_now_ms();
+    M.unhealthy = 0;
+    M.health_due_ms = 0;
     M.successor.last_words_size = 0; /* from now on it writes where we write */
     M.successor.last_words[0] = 0;
     gf_machine_enter(GF_GRACEFUL_WATCHING, watch);
@@ -225,6 +259,8 @@ enum gf_word gf_machine_hear_successor(void)
         word = GF_WORD_SETTLED;
     else if (is_word(message, "shutdown"))
         word = GF_WORD_SHUTDOWN;
+    else if (is_word(message, "room"))
+        word = GF_WORD_ROOM;
     else if (is_word(message, "leave"))
         word = GF_WORD_LEAVE;
     else if (is_word(message, "returned"))
@@ -255,12 +291,47 @@ static void ping(void)
     cJSON_Delete(message);
 }
 
-static void come_back_if_silent(void)
+static int first_plain_port(const ghttp_server *s)
 {
-    if (gf_machine_now_ms() - M.heard_ms < SILENCE_MS)
-        return;
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (!s->listeners[i].tls && s->listeners[i].port)
+            return s->listeners[i].port;
+    return 0;
+}
+
+/* false, with the reason: a server's health path has failed too often. */
+static bool is_healthy(char *why, size_t size)
+{
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
+        int port = s->settings.graceful_health_path[0] == '/' ? first_plain_port(s) : 0;
+
+        if (port && gf_server_state(s) == GF_SERVER_DRAINING &&
+            gf_health_check(port, s->settings.graceful_health_path, why, size) < 0)
+            return ++M.unhealthy < UNHEALTHY_MAX;
+    }
+    M.unhealthy = 0;
+    return true;
+}
+
+static void reject(const char *why)
+{
     kill(M.successor.pid, SIGKILL);
-    come_back("it did not answer any more");
+    come_back(why);
+}
+
+static void look_after(void)
+{
+    char why[1280];
+
+    if (gf_machine_now_ms() - M.heard_ms >= SILENCE_MS) {
+        reject("it did not answer any more");
+        return;
+    }
+    if (gf_machine_now_ms() < M.health_due_ms)
+        return;
+    M.health_due_ms = gf_machine_now_ms() + PING_MS;
+    if (!is_healthy(why, sizeof(why)))
+        reject(why);
 }
 
 /* After it, there is nothing to watch over. */
@@ -285,12 +356,10 @@ static void watch(void)
         word = gf_machine_hear_successor();
     if (word != GF_WORD_NONE)
         M.heard_ms = gf_machine_now_ms();
-    if (word == GF_WORD_SETTLED)
+    if (word == GF_WORD_ROOM)
         gf_predecessor_say("leave");
     if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN)
         gf_handover_end(); /* it is about to go itself: what is left here ends here */
-    if (word == GF_WORD_LEAVE)
-        gf_machine_force();
     if (word == GF_WORD_GONE)
         make_sure_of_end();
     if (word == GF_WORD_GONE || (word == GF_WORD_NONE && fds[GF_MACHINE_FDS + 1].revents))
@@ -298,5 +367,7 @@ static void watch(void)
     else if (is_last_word(word) || gf_machine_flag(&M.shutdown_asked) || gf_machine_now_ms() >= M.deadline_ms)
         end_watch();
     else
-        come_back_if_silent();
+        look_after();
+    if (word == GF_WORD_LEAVE)
+        gf_machine_hurry();
 }

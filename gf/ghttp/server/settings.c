@@ -52,6 +52,9 @@ const struct gf_setting gf_setting_table[] = {
     ROW("gracefulProbation", GF_SETTING_DURATION, graceful_probation, "5s", 0, DAY_MS,
         "after a restart the old process comes back if the new one dies within this time; gracefulShutdownTimeout at "
         "most"),
+    ROW("gracefulHealthPath", GF_SETTING_TEXT, graceful_health_path, "", 0, 1024,
+        "a path that the new process is asked for during gracefulProbation; two answers that are not 2xx, and the old "
+        "one comes back; empty: none"),
     ROW("adminToken", GF_SETTING_TEXT, admin_token, "", 0, 256,
         "opens the admin page to everyone who sends it as `Authorization: Bearer`; empty: local peers only"),
     ROW("adminExeFolders", GF_SETTING_TEXT, admin_exe_folders, "", 0, 4096,

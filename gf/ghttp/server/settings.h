@@ -27,6 +27,7 @@ struct gf_settings {
     char *server_agent;
     char *admin_token;
     char *admin_exe_folders;
+    char *graceful_health_path;
     bool keep_alive;
     bool graceful;
     int64_t graceful_ready_timeout;
