@@ -331,6 +331,8 @@ Test(connections_move, to_the_server_that_has_the_port_now, .fini = finish, .tim
 
     begin(NULL);
     second = (struct transport_target){.port = rig.second_port};
+    for (int i = 0; i < 500 && rig_fetch_number(&second, "/pid") != rig.pid; i++)
+        usleep(10000);
     c[0] = connect_to(&rig.http);
     c[1] = connect_to(&second);
     snprintf(swapped, sizeof(swapped), "address_1=127.0.0.1:%d\naddress_2=127.0.0.1:%d", rig.second_port, rig.port);

@@ -57,7 +57,7 @@ static int move_away(struct gf_connection *c, const struct gf_mover *mover, int 
     return result;
 }
 
-/* 0; -EAGAIN: not now; any other: not before its next request was answered. */
+/* 0; -EAGAIN: not now; -EMFILE: never; any other: not before its next request was answered. */
 static int release(struct gf_connection *c)
 {
     const struct gf_mover *mover = atomic_load(&c->lane->service->mover);
@@ -67,7 +67,7 @@ static int release(struct gf_connection *c)
         return -EBUSY;
     placeholder = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (placeholder < 0)
-        return -EAGAIN;
+        return -EMFILE;
     result = move_away(c, mover, placeholder);
     close(placeholder);
     return result;
@@ -96,6 +96,8 @@ static int release_list(struct gf_wait_list *list, unsigned *budget)
         if (result == -EAGAIN)
             return result;
         c->release_tried = true; /* once, until its next request was answered */
+        if (result == -EMFILE)
+            c->countable = false; /* it stays for good: its next answer says so */
         if (!result)
             note_released(c);
     }

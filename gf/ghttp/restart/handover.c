@@ -168,7 +168,7 @@ static struct copy *find_and_remove(uint64_t number)
     return found;
 }
 
-/* The copy is made first: without one there is no way back, and the connection rather stays a while. */
+/* The copy is made first: without one there is no way back, and the connection rather stays and ends here. */
 static int move(const struct gf_service *service, int fd, uint64_t consumed)
 {
     struct copy *copy = malloc(sizeof(*copy));
@@ -176,12 +176,12 @@ static int move(const struct gf_service *service, int fd, uint64_t consumed)
     int result;
 
     if (!copy)
-        return -EAGAIN;
+        return -EMFILE; /* as good as: it stays, with notice */
     *copy = (struct copy){
         .service = (struct gf_service *)service, .consumed = consumed, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
     if (copy->fd < 0) {
         free(copy);
-        return -EAGAIN;
+        return -EMFILE;
     }
     keep(copy);
     number = copy->number;
