@@ -32,7 +32,7 @@ static void finish(void)
 
 static void begin(void)
 {
-    cr_assert(zero(int, rig_begin(&rig, "set_gracefulReadyTimeout=700ms")));
+    cr_assert(zero(int, rig_begin(&rig, "set_gracefulReadyTimeout=2500ms")));
     cr_assert(zero(int, rig_load_start(&load, &rig)));
     cr_assert(zero(int, rig_load_wait(&load, 5)));
 }
@@ -59,10 +59,10 @@ static void fail_as(const struct fault *faults, size_t count, const char *always
     for (size_t i = 0; i < count; i++) {
         char settings[512];
 
-        snprintf(settings, sizeof(settings), "set_gracefulReadyTimeout=700ms\n%s\n%s", always, faults[i].settings);
+        snprintf(settings, sizeof(settings), "set_gracefulReadyTimeout=2500ms\n%s\n%s", always, faults[i].settings);
         cr_assert(zero(int, rig_settings(&rig, settings)));
         fail_once("/restart", &faults[i]);
-        cr_assert(zero(int, rig_settings(&rig, "set_gracefulReadyTimeout=700ms")));
+        cr_assert(zero(int, rig_settings(&rig, "set_gracefulReadyTimeout=2500ms")));
         cr_assert(gt(int, rig_restart_by_api(&rig), 0), "after %s", faults[i].settings);
         cr_assert(zero(int, rig_load_wait(&load, 3)));
         cr_assert(zero(int, rig_wait_processes(&rig, 1, 20000)));

@@ -145,8 +145,9 @@ int gf_graceful_start_server(ghttp_server *s)
     }
     gf_fault_point(M.greeting.generation, "before-listeners", -1);
     if (is_ending()) {
-        glog_info("server \"%s\" does not start: the process is ending", s->name);
-        return -ESHUTDOWN;
+        glog_info("server \"%s\" does not start any more: the process is ending", s->name);
+        atomic_store(&s->state, GF_SERVER_STOPPED);
+        return 0; /* no mistake of the program's, which is to go on to g_wait() and let the others end in order */
     }
     result = gf_server_start(s, &gf_predecessor_inheritance, M.drained_fd);
     gf_machine_wake(); /* for the case that the end has begun meanwhile */
