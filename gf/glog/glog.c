@@ -152,7 +152,8 @@ static bool standard_error_takes(void)
     return ready > 0 ? (fd.revents & POLLOUT) != 0 : ready < 0 && errno == EINTR;
 }
 
-/* A pipe whose reader has gone must not end the process: SIGPIPE is this thread's, and taken before anybody hears it. */
+/* A pipe whose reader has gone must not end the process: SIGPIPE is this thread's, and taken before anybody hears it.
+ */
 static ssize_t write_without_signal(const char *text, size_t size)
 {
     const struct timespec at_once = {.tv_sec = 0};

@@ -18,8 +18,8 @@
 
 enum {
     CLIENTS = 20,
-    TOUCHED = 5,       /* of these: the new process answers them once */
-    BACK_MS = 5000,    /* the old process serves again */
+    TOUCHED = 5,    /* of these: the new process answers them once */
+    BACK_MS = 5000, /* the old process serves again */
     MOVED_MS = 5000,
 };
 
