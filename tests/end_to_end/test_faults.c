@@ -225,6 +225,16 @@ end:
     tear_down(s);
 }
 
+/* A sanitizer itself needs descriptors, and memory, to come to its end. */
+static bool is_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#else
+    return getenv("GF_TEST_PROGRAMS") != NULL;
+#endif
+}
+
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
 struct table {
@@ -240,6 +250,8 @@ static void *play_some(void *arg)
 
     for (int i = atomic_fetch_add(&table->next, 1); i < table->count; i = atomic_fetch_add(&table->next, 1)) {
         table->stages[i].scene = &table->scenes[i];
+        if (is_sanitized() && strstr(table->scenes[i].fault, ":nofiles"))
+            continue;
         play(&table->stages[i]);
     }
     return NULL;
@@ -406,11 +418,15 @@ static void expect_returned(const char *fault, int taken)
 
 Test(faults, the_new_process_has_no_descriptors_at_its_ready, .fini = finish, .timeout = 60)
 {
+    if (is_sanitized())
+        cr_skip("a sanitizer needs descriptors");
     expect_returned("2:after-ready:nofiles", 0);
 }
 
 Test(faults, the_new_process_has_no_descriptors_for_a_connection, .fini = finish, .timeout = 60)
 {
+    if (is_sanitized())
+        cr_skip("a sanitizer needs descriptors");
     expect_returned("2:on-connection:nofiles", 1);
 }
 
@@ -429,17 +445,9 @@ static void expect_failure(const char *fault, const char *words)
 
 Test(faults, the_old_process_has_no_descriptors, .fini = finish, .timeout = 60)
 {
+    if (is_sanitized())
+        cr_skip("a sanitizer needs descriptors");
     expect_failure("1:before-spawn:nofiles", "Too many open files");
-}
-
-/* A sanitizer's own memory would be the first to miss. */
-static bool is_sanitized(void)
-{
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#else
-    return getenv("GF_TEST_PROGRAMS") != NULL;
-#endif
 }
 
 Test(faults, the_old_process_has_no_memory, .fini = finish, .timeout = 60)
