@@ -242,10 +242,9 @@ static int make_branches(struct gf_service *service)
     return branches ? 0 : -ENOMEM;
 }
 
-int gf_engine_add(struct gf_service *service, bool accept_now, char *error, size_t error_size)
+int gf_engine_add(struct gf_service *service, char *error, size_t error_size)
 {
     struct errand open = {.fn = open_branch, .error = error, .error_size = error_size};
-    struct errand accept = {.fn = accept_on_branch};
     bool clean;
     int result = make_branches(service);
 
@@ -254,11 +253,6 @@ int gf_engine_add(struct gf_service *service, bool accept_now, char *error, size
         return result;
     }
     result = on_every_loop(service, &open);
-    if (!result && accept_now) {
-        result = on_every_loop(service, &accept);
-        if (result < 0)
-            snprintf(error, error_size, "cannot accept connections: %s", strerror(-result));
-    }
     if (result < 0)
         gf_engine_remove(service, &clean);
     return result;

@@ -202,7 +202,6 @@ int gf_lane_add(struct gf_lane *lane, int fd, const struct sockaddr_storage *pee
     bool added;
 
     lane->accepting_key = address_key;
-    lane->accepting_tcp = peer->ss_family != AF_UNIX;
     lane->adopting = adopted;
     lane->accepting_consumed = consumed;
     lane->accepting = true;

@@ -37,7 +37,6 @@ struct gf_lane {
     int64_t drain_look_ms;       /* when the connections without a request are looked at again */
     bool release_due;            /* connections may have become idle, and the service has a mover */
     int64_t release_after_ms;    /* not before this */
-    bool accepting_tcp;          /* the connection that is being added is no Unix socket's */
     bool adopting;               /* the connection that is being added comes from another process */
     uint64_t accepting_consumed; /* bytes of it that were consumed there */
     uint64_t accepting_key;      /* address key of the connection that is being added */
