@@ -150,7 +150,8 @@ static void restart_broken(void)
     snprintf(lines, sizeof(lines), BASE "\n%s", settings[chance(sizeof(settings) / sizeof(*settings))]);
     cr_assert(zero(int, rig_settings(&rig, lines)));
     result = rig_fetch_number(&rig.http, "/restart");
-    cr_assert(result == -ECHILD || result == -EBUSY || !result, "%ld", result); /* 0: it was under way before */
+    /* a slow machine may need more than the time for the fault to show; 0: the settings came too late */
+    cr_assert(result == -ECHILD || result == -EBUSY || result == -ETIMEDOUT || !result, "%ld", result);
     cr_assert(zero(int, rig_settings(&rig, BASE)));
 }
 
