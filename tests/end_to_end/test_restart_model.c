@@ -241,7 +241,7 @@ static void check_processes(void)
             return;
         usleep(20000);
     } while (now_ms() < until);
-    cr_assert_fail("step %d, after %s: %d zombies, %d processes", steps, last_step, zombies, processes);
+    cr_fatal("step %d, after %s: %d zombies, %d processes", steps, last_step, zombies, processes);
 }
 
 Test(restart_model, a_random_walk, .fini = finish, .timeout = 200)
