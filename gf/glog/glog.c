@@ -18,19 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* With its line feed a line is at most PIPE_BUF bytes: so much a pipe takes in one piece. */
-#define LINE_MAX_BYTES 4096
+#include "escape.h"
+#include "line.h"
+
 /* How long a line waits for a full pipe to be read; after a line was dropped the next ones do not wait at all. */
 #define STALLED_READER_MS 50
 
 static const char cut_mark[] = "...";
-
-/* The line under way. The room for the cut mark and the line feed is kept free by limit. */
-struct line {
-    char text[LINE_MAX_BYTES];
-    size_t size;
-    size_t limit;
-};
 
 /* The writer and its argument, read together without a lock: version is odd while they change. */
 static struct {
@@ -87,7 +81,7 @@ static const char *level_mark(enum glog_level level)
     return "";
 }
 
-static void begin_line(struct line *line, enum glog_level level)
+static void begin_line(struct gf_glog_line *line, enum glog_level level)
 {
     struct timespec now;
     struct tm date;
@@ -102,31 +96,12 @@ static void begin_line(struct line *line, enum glog_level level)
     line->limit = sizeof(line->text) - sizeof(cut_mark); /* the mark, and the line feed where it has its 0 */
 }
 
-/* Bytes of the well-formed UTF-8 character at text, 0 where there is none. A control character counts as none. */
-static size_t utf8_size(const unsigned char *text, size_t left)
-{
-    unsigned char first = text[0];
-    size_t size = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-
-    if (size == 0 || size > left)
-        return 0;
-    if (size == 1)
-        return first >= 0x20 && first != 0x7F;
-    for (size_t i = 1; i < size; i++)
-        if ((text[i] & 0xC0) != 0x80)
-            return 0;
-    bool overlong = (first == 0xE0 && text[1] < 0xA0) || (first == 0xF0 && text[1] < 0x90);
-    bool outside = (first == 0xED && text[1] >= 0xA0) || (first == 0xF4 && text[1] >= 0x90);
-    bool control = first == 0xC2 && text[1] < 0xA0; /* U+0080 to U+009F, which terminals obey */
-    return overlong || outside || control ? 0 : size;
-}
-
 /* Appends whole characters and whole escapes only; false: it did not fit, and the line is cut here. */
-static bool append_escaped(struct line *line, const char *text, size_t size)
+static bool append_escaped(struct gf_glog_line *line, const char *text, size_t size)
 {
     for (size_t i = 0; i < size;) {
         const unsigned char *at = (const unsigned char *)text + i;
-        size_t width = utf8_size(at, size - i);
+        size_t width = gf_glog_utf8_size(at, size - i);
         if (line->size + (width > 0 ? width : 4) > line->limit)
             return false;
         if (width > 0) {
@@ -188,7 +163,7 @@ static bool write_once(const char *text, size_t size)
 /* Once lines can be written again the log says how many are missing. */
 static void report_dropped(void)
 {
-    struct line line;
+    struct gf_glog_line line;
     char text[64];
     unsigned long missing = atomic_exchange(&dropped, 0);
 
@@ -202,7 +177,24 @@ static void report_dropped(void)
         atomic_fetch_add(&dropped, missing);
 }
 
-static void finish_line(struct line *line, enum glog_level level)
+void gf_glog_make_line(struct gf_glog_line *line, enum glog_level level, const char *format, va_list arguments)
+{
+    char text[GF_GLOG_LINE_MAX];
+    int wanted = vsnprintf(text, sizeof(text), format, arguments);
+
+    if (wanted < 0)
+        wanted = snprintf(text, sizeof(text), "a line that cannot be formatted: %s", format);
+    size_t size = wanted < 0 ? 0 : (size_t)wanted;
+
+    begin_line(line, level);
+    /* What vsnprintf cut is more than a line takes anyway, so the cut is always made and marked here. */
+    if (!append_escaped(line, text, size < sizeof(text) ? size : sizeof(text) - 1)) {
+        memcpy(line->text + line->size, cut_mark, sizeof(cut_mark) - 1);
+        line->size += sizeof(cut_mark) - 1;
+    }
+}
+
+void gf_glog_emit_line(struct gf_glog_line *line, enum glog_level level)
 {
     void *arg;
     glog_writer *fn = get_writer(&arg);
@@ -218,28 +210,22 @@ static void finish_line(struct line *line, enum glog_level level)
         atomic_fetch_add(&dropped, 1);
 }
 
+bool gf_glog_is_wanted(enum glog_level level)
+{
+    return (int)level >= atomic_load(&lowest_level);
+}
+
 void glog_write(enum glog_level level, const char *format, ...)
 {
     int saved_errno = errno;
-    char text[LINE_MAX_BYTES];
-    struct line line;
+    struct gf_glog_line line;
     va_list arguments;
 
-    if ((int)level < atomic_load(&lowest_level))
+    if (!gf_glog_is_wanted(level))
         return;
     va_start(arguments, format);
-    int wanted = vsnprintf(text, sizeof(text), format, arguments);
+    gf_glog_make_line(&line, level, format, arguments);
     va_end(arguments);
-    if (wanted < 0)
-        wanted = snprintf(text, sizeof(text), "a line that cannot be formatted: %s", format);
-    size_t size = wanted < 0 ? 0 : (size_t)wanted;
-
-    begin_line(&line, level);
-    /* What vsnprintf cut is more than a line takes anyway, so the cut is always made and marked here. */
-    if (!append_escaped(&line, text, size < sizeof(text) ? size : sizeof(text) - 1)) {
-        memcpy(line.text + line.size, cut_mark, sizeof(cut_mark) - 1);
-        line.size += sizeof(cut_mark) - 1;
-    }
-    finish_line(&line, level);
+    gf_glog_emit_line(&line, level);
     errno = saved_errno;
 }

@@ -4,7 +4,7 @@
 #include <microhttpd.h>
 #include <string.h>
 
-#include <gf/glog/glog.h>
+#include <gf/glog/logger.h>
 
 #include "connection.h"
 #include "exchange.h"
@@ -130,8 +130,10 @@ bool gf_answer_queue(struct gf_exchange *x)
     bool queued;
 
     if (!made->failed && !has_room_for_head(x)) {
-        glog_error("the answer to %.256s: its headers do not fit beside those of the request; raise maxHeaderBytes",
-                   x->request.target);
+        gf_logger_report(
+            x->request.error_log, GLOG_ERROR,
+            "the answer to %.256s: its headers do not fit beside those of the request; raise maxHeaderBytes",
+            x->request.target);
         made->failed = true;
     }
     if (made->failed && !x->stream)

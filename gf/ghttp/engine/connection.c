@@ -12,6 +12,7 @@
 #include "exchange.h"
 #include "lane.h"
 #include "linger.h"
+#include "record.h"
 #include "refusal.h"
 #include "release.h"
 #include "service.h"
@@ -122,6 +123,9 @@ void gf_connection_refuse(struct gf_connection *c, int status)
 
     if (!c->lane->tls)
         send(c->fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    c->refused = status;
+    if (!c->exchange) /* else its end is recorded */
+        gf_record_refusal(c, status);
 }
 
 void gf_connection_cut(struct gf_connection *c)

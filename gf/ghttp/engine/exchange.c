@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "head.h"
 #include "lane.h"
+#include "record.h"
 #include "release.h"
 #include "service.h"
 #include "stream.h"
@@ -144,6 +145,9 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     x->state = GF_EXCHANGE_BEGUN;
     x->suspended = x->chunked = x->closing = x->trailed = x->file = false;
     x->lead = 0;
+    x->version = NULL;
+    x->began_us = gf_record_begin(lane->service);
+    x->request.error_log = lane->service->error_log;
     x->request.transport = &transport;
     x->wire_target = target;
     x->request.server = lane->service->server;
@@ -168,7 +172,10 @@ static void refuse_head(struct gf_exchange *x, int status)
 
 static int receive_head(struct gf_exchange *x, const char *method, const char *version)
 {
-    int status = x->request.target ? gf_head_read(x, method, version) : 503;
+    int status;
+
+    x->version = version;
+    status = x->request.target ? gf_head_read(x, method, version) : 503;
 
     if (status)
         refuse_head(x, status);
@@ -260,6 +267,7 @@ void gf_exchange_end(struct gf_exchange *x, bool complete)
 
     if (x->state == GF_EXCHANGE_READY) /* the client has gone before its turn came */
         STAILQ_REMOVE(&x->worker->ready, x, gf_exchange, in_ready);
+    gf_record_exchange(x, complete);
     count_bytes(x, complete);
     c->exchange = NULL;
     if (x->state == GF_EXCHANGE_ANSWERED) {

@@ -14,6 +14,7 @@
 
 struct gf_chain;
 struct gf_listener;
+struct gf_logger;
 struct gf_tls;
 
 struct gf_limits {
@@ -40,6 +41,16 @@ struct gf_service_counters {
     _Atomic uint64_t cut;         /* requests that a drain's deadline cut */
 };
 
+/* A request at its end, as it is told to who keeps the records. */
+struct gf_served {
+    const struct ghttp_request *request; /* with what was read of it: method and version may be "" */
+    const char *version;
+    int status;      /* 499: the client went before there was an answer */
+    uint64_t bytes;  /* of the body that was sent, or was to be sent */
+    int64_t took_us; /* from the request's first line to the answer's last byte */
+    bool complete;   /* answered to the last byte */
+};
+
 struct gf_service {
     ghttp_server *server;
     const char *name;
@@ -49,6 +60,10 @@ struct gf_service {
     size_t listener_count;
     struct gf_tls *tls; /* NULL: no HTTPS */
     struct gf_limits limits;
+    /* Told of each request at its end, on the loop: it must not block. NULL: nobody wants to know. */
+    void (*record)(void *arg, const struct gf_served *served);
+    void *record_arg;
+    struct gf_logger *error_log;              /* what requests report errors to; NULL: standard error */
     struct gf_address_counts *address_counts; /* NULL where address_connections is 0 */
 
     struct gf_service_counters counters;

@@ -18,13 +18,14 @@ struct gf_stream {
     pthread_mutex_t lock;
     pthread_cond_t taken;
     struct gf_buffer pending;
-    size_t begin;  /* of what is pending in it */
-    bool discards; /* nobody will read: HEAD, 204, 304 */
-    bool queued;   /* libmicrohttpd has the response; the leader's */
-    bool asleep;   /* the connection is suspended for want of bytes */
-    bool finished; /* no more will come */
-    bool failed;   /* and what came is not whole */
-    bool ended;    /* libmicrohttpd is done */
+    size_t begin;         /* of what is pending in it */
+    bool discards;        /* nobody will read: HEAD, 204, 304 */
+    bool queued;          /* libmicrohttpd has the response; the leader's */
+    uint64_t taken_bytes; /* by libmicrohttpd, so far; the leader's */
+    bool asleep;          /* the connection is suspended for want of bytes */
+    bool finished;        /* no more will come */
+    bool failed;          /* and what came is not whole */
+    bool ended;           /* libmicrohttpd is done */
 };
 
 /* ---- the handler ---- */
@@ -138,6 +139,7 @@ ssize_t gf_stream_read(struct gf_stream *stream, char *data, size_t size)
     if (count) {
         memcpy(data, stream->pending.data + stream->begin, count);
         stream->begin += count;
+        stream->taken_bytes += count;
         pthread_cond_signal(&stream->taken);
     }
     stream->asleep = !count && !stream->finished;
@@ -145,6 +147,11 @@ ssize_t gf_stream_read(struct gf_stream *stream, char *data, size_t size)
     if (count || stream->asleep)
         return (ssize_t)count;
     return stream->failed ? -2 : -1;
+}
+
+uint64_t gf_stream_taken(const struct gf_stream *stream)
+{
+    return stream->taken_bytes;
 }
 
 static bool wakes(struct gf_stream *stream)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct gf_exchange;
@@ -35,5 +36,8 @@ void gf_stream_hear(struct gf_exchange *exchange);
 bool gf_stream_end(struct gf_exchange *exchange);
 
 void gf_stream_free(struct gf_stream *stream);
+
+/* Bytes of the body that libmicrohttpd has taken so far. Only the leader may. */
+uint64_t gf_stream_taken(const struct gf_stream *stream);
 
 #endif

@@ -18,6 +18,7 @@
 #include "fields.h"
 
 struct gf_arena;
+struct gf_logger;
 struct gf_route;
 
 /* A response may take this much memory: an accident in a handler must not take the process with it. */
@@ -56,6 +57,7 @@ struct ghttp_request {
     struct gf_fields headers; /* as sent, values trimmed */
     struct gf_buffer body;
     bool secure;
+    struct gf_logger *error_log; /* where to report what went wrong with it (gf/glog/logger.h); NULL: standard error */
     struct sockaddr_storage peer;
     socklen_t peer_size;
 

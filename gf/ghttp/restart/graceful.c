@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <gf/glog/glog.h>
+#include <gf/glog/logger.h>
 #include <gf/gproc/gproc.h>
 
 #include "../engine/engine.h"
@@ -26,6 +27,9 @@ struct gf_machine gf_machine = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                 .successor = {.pidfd = -1, .control = -1, .standard_error = -1}};
 
 #define M gf_machine
+
+/* How long the end of the process waits for a disk to take the last lines of the log files. */
+#define LAST_LINES_MS 2000
 
 int64_t gf_machine_now_ms(void)
 {
@@ -241,6 +245,7 @@ int gf_graceful_wait(void)
     gf_machine_wake();
     pthread_join(M.thread, NULL);
     gf_engine_stop();
+    gf_logger_stop_all(LAST_LINES_MS);
     return M.exit_status;
 }
 

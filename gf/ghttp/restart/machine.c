@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <gf/glog/glog.h>
+#include <gf/glog/logger.h>
 
 #include "../engine/engine.h"
 #include "../server/registry.h"
@@ -27,6 +28,9 @@
 #define HURRY_MS 5000
 /* Requests that a drain looks at to say what holds it up. */
 #define RUNNING_MAX 256
+
+/* How long the end of the process, for another program, waits for a disk to take the last lines of the log files. */
+#define LAST_LINES_MS 2000
 
 #define M gf_machine
 
@@ -474,6 +478,7 @@ static void drain_to_execute(void)
         return;
     }
     glog_info("all servers shutdown");
+    gf_logger_flush_all(LAST_LINES_MS);
     result = M.executable ? gf_successor_execute(M.executable) : -ENOMEM;
     snprintf(reason, sizeof(reason), "cannot execute \"%s\": %s; serving on", M.executable ? M.executable : "",
              strerror(-result));

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../../glog/glog.h"
+#include "../../glog/logger.h"
 #include "../message/request.h"
 
 /* The longest method and path that a line of the log shows of a request. */
@@ -47,8 +47,9 @@ static struct gf_pace *answer_error(struct ghttp_request *r, int error)
         ghttp_response_set_header(r, "Connection", "close");
         return answer_status(r, 400);
     }
-    glog_error("no route looked up for %.*s %.*s: %s", LOGGED_SIZE, r->method, LOGGED_SIZE, r->target,
-               error == -ELOOP ? "too many routes overlap on this path" : strerror(-error));
+    gf_logger_report(r->error_log, GLOG_ERROR, "no route looked up for %.*s %.*s: %s", LOGGED_SIZE, r->method,
+                     LOGGED_SIZE, r->target,
+                     error == -ELOOP ? "too many routes overlap on this path" : strerror(-error));
     return answer_status(r, 500);
 }
 
@@ -71,8 +72,8 @@ struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_requ
 
 static void log_failed(const struct ghttp_request *r)
 {
-    glog_error("the response to %.*s %.*s failed: %s", LOGGED_SIZE, r->method, LOGGED_SIZE, r->path,
-               r->response.failure);
+    gf_logger_report(r->error_log, GLOG_ERROR, "the response to %.*s %.*s failed: %s", LOGGED_SIZE, r->method,
+                     LOGGED_SIZE, r->path, r->response.failure);
 }
 
 /* A response that could not be made is replaced as a whole. If even that fails it stays marked as failed, and the

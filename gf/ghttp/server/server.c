@@ -167,6 +167,7 @@ static int prepare_service(ghttp_server *s, const struct gf_inheritance *inherit
                    .keep_alive = set->keep_alive},
         .drained_fd = drained_fd,
     };
+    gf_server_attach_logs(s);
     if (service->limits.address_connections) {
         service->address_counts = gf_address_counts_new(service->limits.address_connections);
         if (!service->address_counts) {
@@ -214,6 +215,8 @@ static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inherita
     int result = find_addresses(s, &wanted, error, size);
 
     if (!result)
+        result = gf_server_open_logs(s, error, size);
+    if (!result)
         result = get_listeners(s, &wanted, inheritance, error, size);
     if (!result)
         result = prepare_service(s, inheritance, drained_fd, error, size);
@@ -259,7 +262,7 @@ int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, i
         glog_error("server \"%s\" does not start: %s", s->name, s->error);
         return result;
     }
-    log_listeners(s); /* before anyone may end it */
+    log_listeners(s);                           /* before anyone may end it */
     atomic_store(&s->state, GF_SERVER_SERVING); /* and that before a client can ask for it */
     if (!inheritance->is_served())
         gf_engine_resume(&s->service);

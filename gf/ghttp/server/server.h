@@ -18,6 +18,7 @@
 #include "../engine/listener.h"
 #include "../engine/service.h"
 #include "../route/chain.h"
+#include "logs.h"
 #include "settings.h"
 
 #define GF_SERVER_NAME_MAX 64
@@ -37,6 +38,7 @@ struct ghttp_server {
     struct gf_listener *listeners;
     size_t listener_count;
     struct gf_service service;
+    struct gf_server_logs logs;
     bool stop_asked;        /* by ghttp_server_shutdown(); under the state machine's lock */
     int64_t drain_until_ms; /* CLOCK_MONOTONIC */
 };

@@ -28,6 +28,16 @@ struct gf_settings {
     char *admin_token;
     char *admin_exe_folders;
     char *graceful_health_path;
+    char *log_path;
+    char *log_level;
+    char *error_log_pattern;
+    char *access_log_pattern;
+    char *access_log_format;
+    bool log_stdout;
+    bool error_log_enabled;
+    bool access_log_enabled;
+    int64_t rotate_size;
+    int64_t rotate_backup_limit;
     bool keep_alive;
     bool graceful;
     int64_t graceful_ready_timeout;

@@ -1,0 +1,28 @@
+/*
+ * A server's logs: opens what its settings ask for, and has its service write there. Thread: the start's.
+ */
+#ifndef GF_GHTTP_SERVER_LOGS_H
+#define GF_GHTTP_SERVER_LOGS_H
+
+#include <stddef.h>
+
+#include <gf/ghttp/ghttp.h>
+
+#include "access_line.h"
+
+struct gf_logger;
+
+/* Once opened they stay open until the process ends, for requests may outlast their server. */
+struct gf_server_logs {
+    struct gf_logger *access; /* NULL: none */
+    struct gf_logger *error;  /* NULL: standard error */
+    enum gf_access_format format;
+};
+
+/* Opens the logs, once. 0, or a negative errno with a sentence. */
+int gf_server_open_logs(ghttp_server *s, char *error, size_t error_size);
+
+/* Names them to the service, which has just been filled. */
+void gf_server_attach_logs(ghttp_server *s);
+
+#endif
