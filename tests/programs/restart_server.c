@@ -227,9 +227,9 @@ static void fail_late(void)
 
 static void set_all(ghttp_server *s)
 {
-    static const char *const keys[] = {"gracefulReadyTimeout", "gracefulShutdownTimeout",
-                                       "gracefulProbation",    "idleTimeout",
-                                       "readTimeout",          "maxConnections"};
+    static const char *const keys[] = {
+        "gracefulReadyTimeout", "gracefulShutdownTimeout", "gracefulProbation", "idleTimeout",
+        "readTimeout",          "maxConnections",          "logPath",           "accessLogEnabled"};
 
     ghttp_server_set(s, "graceful", setting("graceful", "true"));
     for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {

@@ -101,8 +101,8 @@ Test(log_files, names_that_are_none_are_refused)
 Test(log_files, old_files_are_known_by_their_names)
 {
     static const char *const theirs[] = {"access-20261121.log", "access-20261122.20261122102030000001.log"};
-    static const char *const others[] = {"access-.log", "access-20261122.log.gz", "access-today.log", "error-20261122.log",
-                                         "access-20261122.2026.x.log"};
+    static const char *const others[] = {"access-.log", "access-20261122.log.gz", "access-today.log",
+                                         "error-20261122.log", "access-20261122.2026.x.log"};
 
     for (size_t i = 0; i < sizeof(theirs) / sizeof(*theirs); i++)
         cr_expect(gf_log_name_matches("access-{Ymd}.log", theirs[i]), "%s", theirs[i]);
