@@ -64,24 +64,20 @@ static bool is_star(const struct range *range)
     return range->size == 1 && range->text[0] == '*';
 }
 
-/* How much the header wants this language: the quality that its closest range gives it, 0 for none. */
+/* How much the header wants this language: the best quality of a range that it fits, a star's where it fits no other;
+ * 0 for none. */
 static int quality_of(const char *header, const char *language, size_t size)
 {
-    int quality = 0;
-    size_t closest = 0;
+    int best = -1, others = 0;
     while (*header) {
         struct range range;
         header = read_range(header, &range);
-        if (!is_star(&range) && !fits(language, size, &range))
-            continue;
-        /* A star is further than any word; of several that fit the longest common part decides. */
-        size_t close = is_star(&range) ? 1 : 2 * (size < range.size ? size : range.size) + (size == range.size);
-        if (close > closest) {
-            closest = close;
-            quality = range.quality;
-        }
+        if (is_star(&range))
+            others = range.quality;
+        else if (fits(language, size, &range) && range.quality > best)
+            best = range.quality;
     }
-    return quality;
+    return best >= 0 ? best : others;
 }
 
 const char *ghttp_request_language(ghttp_request *r, const char *list)
