@@ -19,6 +19,9 @@
 #include "channel.h"
 #include "handover.h"
 #include "history.h"
+#include "keeper_link.h"
+#include "socket_activation.h"
+#include "supervisor.h"
 
 /* How often a drain tells how it stands: to the new process, and to the log. */
 #define DRAIN_REPORT_MS 500
@@ -70,6 +73,11 @@ void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
     fds[0] = (struct pollfd){.fd = M.wake_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = M.drained_fd, .events = POLLIN};
     fds[2] = (struct pollfd){.fd = gf_predecessor_fd(), .events = POLLIN};
+    gf_supervisor_tick();
+    if (gf_supervisor_due_ms() < until_ms) {
+        until_ms = gf_supervisor_due_ms();
+        left = until_ms - gf_machine_now_ms();
+    }
     if (until_ms == INT64_MAX)
         left = -1;
     else if (left < 0)
@@ -128,6 +136,7 @@ void gf_machine_note_failure(int result, const char *reason)
 void gf_machine_fail(int result, const char *reason)
 {
     glog_error("server restart failed: %s", reason);
+    gf_supervisor_failed(reason);
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve); /* first: who is told may ask again at once */
     gf_machine_settle(result, 0, reason);
 }
@@ -183,6 +192,7 @@ void gf_machine_close_listeners(bool handed_over)
 static void begin_shutdown(void)
 {
     glog_info("server shutting down");
+    gf_supervisor_stopping();
     gf_predecessor_say("shutdown");
     gf_machine_cease_all();
     gf_machine_drain_all(0);
@@ -240,19 +250,16 @@ static void begin_restart(const struct gf_restart_request *request)
         return;
     }
     glog_info("server reloading");
+    gf_supervisor_reloading();
     if (gf_machine_is_graceful())
         gf_machine_begin_start(request);
     else
         begin_full_restart();
 }
 
-/* g_wait() has been entered by a process that a restart has started: the one before it waits for our word. */
-static void say_ready(void)
+/* A process that a restart has started takes over with all servers or not at all. */
+static bool refuse_to_take_over(void)
 {
-    int64_t began = M.greeting.restart_began_ms;
-
-    if (!gf_predecessor_waits())
-        return;
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
         if (gf_server_state(s) != GF_SERVER_FAILED)
             continue;
@@ -260,16 +267,39 @@ static void say_ready(void)
         glog_error("not taking over: server \"%s\" did not start", s->name);
         M.exit_status = 1;
         begin_shutdown();
-        return;
+        return true;
     }
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        gf_server_own_listeners(s);
+    return false;
+}
+
+/* The process before this one waits for our word. */
+static void say_ready(void)
+{
+    int64_t began = M.greeting.restart_began_ms;
+
     if (gf_predecessor_say_ready() < 0)
         glog_warning("the process before this one has gone without a word; serving on");
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
     gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it serves");
     pthread_mutex_unlock(&M.lock);
+}
+
+/* g_wait() has been entered. */
+static void become_ready(void)
+{
+    bool waits = gf_predecessor_waits();
+
+    if (M.is_ready || (waits && refuse_to_take_over()))
+        return;
+    M.is_ready = true;
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
+        gf_server_own_listeners(s);
+        gf_socket_activation_disown(s);
+    }
+    gf_supervisor_ready();
+    if (waits)
+        say_ready();
 }
 
 static bool was_asked_to_stop(ghttp_server *s)
@@ -303,7 +333,7 @@ void gf_machine_serve(void)
     stop_asked_servers();
 
     if (gf_machine_flag(&M.set_up))
-        say_ready();
+        become_ready();
     if (M.step != gf_machine_serve)
         return;
     if (gf_machine_flag(&M.shutdown_asked)) {
@@ -314,6 +344,7 @@ void gf_machine_serve(void)
         int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
 
         if (gf_machine_flag(&M.set_up) && all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
+            gf_supervisor_stopping();
             gf_predecessor_say("shutdown"); /* else the end would look like a death to it, and it would come back */
             gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
         } else {
@@ -385,6 +416,12 @@ int64_t gf_machine_next_report(int64_t next)
     return next < report ? next : report;
 }
 
+void gf_machine_hear_settled(void)
+{
+    gf_keeper_link_hold();
+    gf_predecessor_say("leave");
+}
+
 void gf_machine_drain(void)
 {
     struct pollfd fds[GF_MACHINE_FDS + 2] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
@@ -407,7 +444,7 @@ void gf_machine_drain(void)
     if (word == GF_WORD_LEAVE) {
         gf_machine_force();
     } else if (word == GF_WORD_SETTLED) {
-        gf_predecessor_say("leave");
+        gf_machine_hear_settled();
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
         gf_handover_end();
         close(M.successor.control);
@@ -415,12 +452,22 @@ void gf_machine_drain(void)
     }
 }
 
-static bool everything_is_answered(void)
+bool gf_machine_is_answered(void)
 {
     for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_DRAINING && gf_server_connections(s))
             return false;
     return true;
+}
+
+int64_t gf_machine_drain_limit(void)
+{
+    int64_t limit = 0;
+
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_DRAINING && s->drain_until_ms > limit)
+            limit = s->drain_until_ms;
+    return limit;
 }
 
 void gf_machine_resume_all(void)
@@ -447,7 +494,7 @@ static void drain_to_execute(void)
         gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
         return;
     }
-    if (!everything_is_answered() && gf_machine_now_ms() < M.deadline_ms) {
+    if (!gf_machine_is_answered() && gf_machine_now_ms() < M.deadline_ms) {
         gf_machine_wait_for(fds, GF_MACHINE_FDS, M.deadline_ms);
         return;
     }
@@ -458,6 +505,7 @@ static void drain_to_execute(void)
     free(M.executable);
     M.executable = NULL;
     gf_machine_resume_all();
+    gf_supervisor_failed(reason);
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
     glog_error("server restart failed: %s", reason);
 }
@@ -470,6 +518,8 @@ void *gf_machine_main(void *arg)
         M.step();
     gf_handover_end();
     gf_handover_forget();
+    M.replaced_by = M.successor.pid;
+    gf_supervisor_leave(M.replaced_by != 0);
     gf_successor_release(&M.successor);
     return NULL;
 }

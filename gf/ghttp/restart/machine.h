@@ -53,6 +53,8 @@ struct gf_machine {
     int64_t reported_ms;     /* the last report of our drain */
     int64_t drain_logged_ms; /* and the last line about it */
     int exit_status;
+    bool is_ready;     /* all servers are up, and whom it concerns knows */
+    pid_t replaced_by; /* at the end; 0: nobody */
 };
 
 extern struct gf_machine gf_machine;
@@ -93,9 +95,15 @@ void gf_machine_fail(int result, const char *reason);
 void gf_machine_note_failure(int result, const char *reason);
 
 enum gf_word gf_machine_hear_successor(void);
+/* It has been replaced in its turn. */
+void gf_machine_hear_settled(void);
 /* Tells the new process, and the log, how the drain stands, where it is time to; when it is time again, or next. */
 void gf_machine_report_drain(void);
 int64_t gf_machine_next_report(int64_t next);
+
+/* Whether the drain is complete, and when the last server's has lasted long enough. */
+bool gf_machine_is_answered(void);
+int64_t gf_machine_drain_limit(void);
 
 void gf_machine_cease_all(void);
 void gf_machine_drain_all(int grace_ms);

@@ -20,6 +20,9 @@
 #include "health.h"
 #include "history.h"
 #include "machine.h"
+#include "keeper_link.h"
+#include "socket_activation.h"
+#include "supervisor.h"
 
 /* What a connection that cannot move is left for one more request, before it is half-closed: longer than most clients
  * think between two requests, short enough that the old process does not stay for idle ones. */
@@ -45,6 +48,7 @@ static char *greeting_for_successor(const struct gf_restart_request *request)
     struct cJSON *message = cJSON_CreateObject();
     char *text = NULL;
 
+    gf_socket_activation_tell(message);
     if (cJSON_AddStringToObject(message, "type", "hello") &&
         cJSON_AddNumberToObject(message, "generation", M.greeting.generation + 1) &&
         cJSON_AddNumberToObject(message, "began", (double)request->asked_ms) && !gf_history_write(message))
@@ -62,7 +66,7 @@ void gf_machine_begin_start(const struct gf_restart_request *request)
     snprintf(error, sizeof(error), "no memory for a new process");
     gf_fault_point(M.greeting.generation, "before-spawn", -1);
     if (message)
-        result = gf_successor_spawn(&M.successor, M.executable, message, error, sizeof(error));
+        result = gf_successor_spawn(&M.successor, M.executable, message, NULL, error, sizeof(error));
     cJSON_free(message);
     if (result < 0) {
         gf_machine_fail(result, error);
@@ -130,6 +134,7 @@ static void hand_over(const struct cJSON *ready)
               (long long)M.facts.last.took_ms, (int)getpid());
     gf_machine_drain_all(HAND_OVER_GRACE_MS);
     gf_fault_point(M.greeting.generation, "after-hand-over", M.successor.control);
+    gf_supervisor_handed_over(M.successor.pidfd);
     gf_predecessor_say("settled");
     M.deadline_ms = gf_machine_now_ms() + probation_ms();
     M.heard_ms = gf_machine_now_ms();
@@ -191,6 +196,7 @@ static void start(void)
 static void end_watch(void)
 {
     gf_handover_forget();
+    gf_keeper_link_say("unwatched", M.successor.pid);
     gf_machine_close_listeners(true);
     gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
 }
@@ -211,6 +217,7 @@ static void come_back(const char *why)
              (int)getpid(), taken, lost, why, *why ? "; " : "", burial);
     glog_error("server restart failed: %s", reason);
     gf_machine_note_failure(-ECHILD, reason);
+    gf_supervisor_failed(reason);
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
 }
 
@@ -307,6 +314,18 @@ static bool is_last_word(enum gf_word word)
     return word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN || word == GF_WORD_LEAVE;
 }
 
+/* Where this process is to be the keeper, nobody would start a new one that dies while it still drains: so until its
+ * drain is complete it can come back itself. */
+static bool has_watched_enough(void)
+{
+    if (gf_machine_now_ms() < M.deadline_ms)
+        return false;
+    if (!gf_keeper_link_is_first() || gf_machine_is_answered() || gf_machine_now_ms() >= gf_machine_drain_limit())
+        return true;
+    gf_handover_forget(); /* but connections that have moved are the new process's */
+    return false;
+}
+
 static void watch(void)
 {
     struct pollfd fds[GF_MACHINE_FDS + 3] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
@@ -324,14 +343,14 @@ static void watch(void)
     if (word != GF_WORD_NONE)
         M.heard_ms = gf_machine_now_ms();
     if (word == GF_WORD_SETTLED)
-        gf_predecessor_say("leave");
+        gf_machine_hear_settled();
     if (word == GF_WORD_LEAVE)
         gf_machine_force();
     if (word == GF_WORD_GONE)
         make_sure_of_end();
     if (word == GF_WORD_GONE || (word == GF_WORD_NONE && fds[GF_MACHINE_FDS + 1].revents))
         come_back("");
-    else if (is_last_word(word) || gf_machine_flag(&M.shutdown_asked) || gf_machine_now_ms() >= M.deadline_ms)
+    else if (is_last_word(word) || gf_machine_flag(&M.shutdown_asked) || has_watched_enough())
         end_watch();
     else
         look_after();

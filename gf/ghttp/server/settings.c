@@ -55,6 +55,12 @@ const struct gf_setting gf_setting_table[] = {
     ROW("gracefulHealthPath", GF_SETTING_TEXT, graceful_health_path, "", 0, 1024,
         "a path that the new process is asked for during gracefulProbation; two answers that are not 2xx, and the old "
         "one comes back; empty: none"),
+    ROW("pidFile", GF_SETTING_TEXT, pid_file, "", 0, 4096,
+        "where the number of the process that serves is written once it is ready; any server's counts; empty: nowhere"),
+    ROW("stablePid", GF_SETTING_BOOL, stable_pid, "false", 0, 1,
+        "whether the first process stays after a restart as a small parent of the new one; always so as process 1"),
+    ROW("systemdFdStore", GF_SETTING_BOOL, systemd_fd_store, "false", 0, 1,
+        "whether systemd is given the listeners to keep over a crash (FileDescriptorStoreMax)"),
     ROW("adminToken", GF_SETTING_TEXT, admin_token, "", 0, 256,
         "opens the admin page to everyone who sends it as `Authorization: Bearer`; empty: local peers only"),
     ROW("adminExeFolders", GF_SETTING_TEXT, admin_exe_folders, "", 0, 4096,

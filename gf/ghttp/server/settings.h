@@ -28,6 +28,9 @@ struct gf_settings {
     char *admin_token;
     char *admin_exe_folders;
     char *graceful_health_path;
+    char *pid_file;
+    bool stable_pid;
+    bool systemd_fd_store;
     bool keep_alive;
     bool graceful;
     int64_t graceful_ready_timeout;
