@@ -291,8 +291,8 @@ static void start(void)
     }
     greeting = make_greeting();
     if (greeting)
-        result = gf_successor_spawn(&keeper.successor, keeper.executable, greeting, &keeper.listeners, error,
-                                    sizeof(error));
+        result =
+            gf_successor_spawn(&keeper.successor, keeper.executable, greeting, &keeper.listeners, error, sizeof(error));
     cJSON_free(greeting);
     keeper.deadline_ms = now_ms() + keeper.ready_timeout_ms;
     if (result < 0)

@@ -190,9 +190,8 @@ static void store_listener(const ghttp_server *s, const struct gf_listener *list
 void gf_socket_activation_store(void)
 {
     for (const ghttp_server *s = gf_registry_first(); s && gf_notify_is_wanted(); s = gf_registry_next(s))
-        for (size_t i = 0; s->settings.systemd_fd_store && gf_server_state(s) == GF_SERVER_SERVING &&
-                           i < s->listener_count;
-             i++)
+        for (size_t i = 0;
+             s->settings.systemd_fd_store && gf_server_state(s) == GF_SERVER_SERVING && i < s->listener_count; i++)
             store_listener(s, &s->listeners[i]);
 }
 

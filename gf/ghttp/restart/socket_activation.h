@@ -30,8 +30,8 @@ void gf_socket_activation_store(void);
 void gf_socket_activation_forget(const char *server, const char *address, bool tls);
 
 /*
- * What the manager has opened stays its own, in later generations too, the files of Unix sockets above all: tell says in
- * the greeting which they are, hear learns it from there, and disown keeps the server from removing them.
+ * What the manager has opened stays its own, in later generations too, the files of Unix sockets above all: tell says
+ * in the greeting which they are, hear learns it from there, and disown keeps the server from removing them.
  */
 void gf_socket_activation_tell(struct cJSON *greeting);
 void gf_socket_activation_hear(const struct cJSON *greeting);
