@@ -226,7 +226,7 @@ static int run(const struct options *options, bool tls, int rounds)
     b->options = *options;
     b->tls = tls;
     b->servers[BARE] = (struct server){.name = "bare libmicrohttpd", .program = "bare_microhttpd"};
-    b->servers[GF] = (struct server){.name = "gf", .program = "hello"};
+    b->servers[GF] = (struct server){.name = "gf", .program = "gf_hello"};
     result = measure(b, rounds);
     free(b);
     return result;

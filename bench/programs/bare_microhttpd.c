@@ -1,6 +1,6 @@
 /*
  * The fastest server that libmicrohttpd makes by itself with one thread: its own epoll loop, turbo, a response made
- * anew for each request as any program with content of its own has to. It answers what hello.c answers.
+ * anew for each request as any program with content of its own has to. It answers what gf_hello.c answers.
  *
  *   bare_microhttpd <port>                         http on 127.0.0.1
  *   bare_microhttpd <port> <certificate> <key>     https

@@ -75,6 +75,7 @@ int main(int count, char **arguments)
     ghttp_server_bind(s, "/grow", grow);
     ghttp_server_bind(s, "/fork", fork_once);
     ghttp_server_set_graceful(s, true);
+    ghttp_server_set(s, "gracefulProbation", "0"); /* the next restart waits until the old process has gone */
     ghttp_server_enable_admin(s, NULL);
     ghttp_server_set_address(s, address);
     return ghttp_server_run(s);

@@ -49,7 +49,8 @@ GF_API ghttp_server *ghttp_server_get(const char *name);
 GF_API const char *ghttp_server_name(const ghttp_server *s);
 
 /**
- * Opens the ports and begins to serve; returns once it serves.
+ * Opens the ports and begins to serve; returns once it serves. In a process that is ending already (a signal came
+ * meanwhile) it does nothing and returns 0, so that the program goes on to g_wait() and the others end in order.
  *
  * @return 0, or a negative errno: then nothing of this server is left behind, the reason is logged and
  *         to be had from ghttp_server_error().

@@ -57,7 +57,7 @@ static const char *in_folder(const char *name)
     return path;
 }
 
-static const char *text_of(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static const char *text_of(const char *format, ...)
 {
     static char texts[8][256];
     static int next;
@@ -104,7 +104,8 @@ static bool has_ipv6(void)
     return has;
 }
 
-/* ---- where it listens ---------------------------------------------------------------------------------------------- */
+/* ---- where it listens ----------------------------------------------------------------------------------------------
+ */
 
 Test(addresses, several_ports_of_one_server)
 {
@@ -117,7 +118,8 @@ Test(addresses, several_ports_of_one_server)
         struct transport_target target = {.port = s->ports[i]};
 
         expect_shown(&target, "peer=127.0.0.1\n");
-        char *line = process_find_line(s->process, text_of("http server started listening on [127.0.0.1:%d]", s->ports[i]));
+        char *line =
+            process_find_line(s->process, text_of("http server started listening on [127.0.0.1:%d]", s->ports[i]));
         cr_assert(ne(ptr, line, NULL));
         free(line);
     }
@@ -167,7 +169,8 @@ Test(addresses, two_servers_of_one_process)
     cr_assert(eq(int, client_fetch(port, "/", NULL), -ECONNREFUSED));
 }
 
-/* ---- Unix sockets -------------------------------------------------------------------------------------------------- */
+/* ---- Unix sockets --------------------------------------------------------------------------------------------------
+ */
 
 Test(addresses, a_unix_socket_comes_and_goes_with_the_server)
 {
@@ -209,7 +212,8 @@ Test(addresses, a_stale_unix_socket_is_replaced)
     cr_assert(eq(int, http_server_stop(s), 0));
 }
 
-/* ---- starts that fail ---------------------------------------------------------------------------------------------- */
+/* ---- starts that fail ----------------------------------------------------------------------------------------------
+ */
 
 /* It must end with status 1, and say all of these, NULL at the end. */
 static void expect_failure(const char *const *arguments, const char *const *texts)
@@ -279,8 +283,9 @@ Test(addresses, of_files_that_are_no_sockets)
 Test(addresses, that_are_none)
 {
     static const char *const bad[] = {
-        "nonsense", "127.0.0.1", "127.0.0.1:",    ":65536",        ":-1",           ":8100x",       "1.2.3:80", "[::1:80",
-        "::1:80",   "a.b:80",    "unix:relative", "127.0.0.1:1,,", "127.0.0.1:1,x", "[1.2.3.4]:80", "[]:80",    "unix:",
+        "nonsense",      "127.0.0.1",    "127.0.0.1:", ":65536", ":-1",           ":8100x",
+        "1.2.3:80",      "[::1:80",      "::1:80",     "a.b:80", "unix:relative", "127.0.0.1:1,,",
+        "127.0.0.1:1,x", "[1.2.3.4]:80", "[]:80",      "unix:",
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -306,7 +311,8 @@ Test(addresses, with_settings_that_are_none)
                    LIST(NAMED "ghttp_server_set(): ", "clientMaxBodySise", "did you mean \"clientMaxBodySize\""));
     expect_failure(LIST("--name", "s1", "--set", "readTimeout=soon"),
                    LIST(NAMED "ghttp_server_set(): ", "readTimeout", "soon"));
-    expect_failure(LIST("--name", "s1", "--set", "maxConnections=0"), LIST(NAMED "ghttp_server_set(): ", "out of range"));
+    expect_failure(LIST("--name", "s1", "--set", "maxConnections=0"),
+                   LIST(NAMED "ghttp_server_set(): ", "out of range"));
     expect_failure(LIST("--name", "s1", "--set", "keepAlive=perhaps"), LIST(NAMED "ghttp_server_set(): ", "keepAlive"));
 }
 
@@ -326,7 +332,8 @@ Test(addresses, with_names_that_are_none)
                    LIST("does not start: g_server(): "));
 }
 
-/* ---- certificates -------------------------------------------------------------------------------------------------- */
+/* ---- certificates --------------------------------------------------------------------------------------------------
+ */
 
 Test(addresses, with_certificates_that_do_not_serve)
 {
@@ -351,7 +358,8 @@ Test(addresses, with_certificates_that_do_not_serve)
                    LIST(NAMED "ghttp_server_start(): ", "no certificate"));
 }
 
-/* ---- what is left of a start that fails ---------------------------------------------------------------------------- */
+/* ---- what is left of a start that fails ----------------------------------------------------------------------------
+ */
 
 static void nothing(ghttp_request *r)
 {

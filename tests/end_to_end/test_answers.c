@@ -120,7 +120,8 @@ Test(answers, with_as_many_headers_as_are_allowed)
 Test(answers, with_the_largest_head_to_the_largest_request)
 {
     static char request[16384];
-    size_t size = (size_t)snprintf(request, sizeof(request), "GET /headers?count=60&size=100 HTTP/1.1\r\nHost: a\r\nX-Fill: ");
+    size_t size =
+        (size_t)snprintf(request, sizeof(request), "GET /headers?count=60&size=100 HTTP/1.1\r\nHost: a\r\nX-Fill: ");
     int error = 0;
 
     memset(request + size, 'f', 10100 - size);

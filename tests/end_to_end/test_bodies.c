@@ -158,8 +158,9 @@ Test(bodies, a_request_hidden_in_trailers_is_not_served)
 
 Test(bodies, trailers_do_not_become_headers)
 {
-    static const char request[] = "POST /show HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
-                                  "\r\n0\r\nX-Test: smuggled\r\nHost: b\r\n\r\n";
+    static const char request[] =
+        "POST /show HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+        "\r\n0\r\nX-Test: smuggled\r\nHost: b\r\n\r\n";
     struct raw raw;
 
     cr_assert(eq(int, raw_exchange(&raw, server->port, request, sizeof(request) - 1), 200));
@@ -168,7 +169,8 @@ Test(bodies, trailers_do_not_become_headers)
     raw_close(&raw);
 }
 
-/* ---- Expect -------------------------------------------------------------------------------------------------------- */
+/* ---- Expect --------------------------------------------------------------------------------------------------------
+ */
 
 Test(bodies, expect_continue_is_answered_before_the_body)
 {
@@ -176,8 +178,10 @@ Test(bodies, expect_continue_is_answered_before_the_body)
 
     cr_assert(eq(int, raw_connect(&raw, server->port), 0));
     for (int i = 1; i <= 3; i++) {
-        cr_assert(eq(int, raw_send_text(&raw, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-                                              "Expect: 100-continue\r\n\r\n"), 0));
+        cr_assert(eq(int,
+                     raw_send_text(&raw, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                                         "Expect: 100-continue\r\n\r\n"),
+                     0));
         while (raw_count(&raw, "HTTP/1.1 100 Continue\r\n\r\n") < i)
             cr_assert(eq(int, raw_read_size(&raw, raw.size + 1, 5000), 0), "%s", raw.bytes);
         cr_assert(eq(int, raw_count(&raw, "HTTP/1.1 200"), i - 1));
@@ -193,8 +197,10 @@ Test(bodies, expect_continue_with_chunks)
     struct raw raw;
 
     cr_assert(eq(int, raw_connect(&raw, server->port), 0));
-    cr_assert(eq(int, raw_send_text(&raw, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
-                                          "Expect: 100-Continue\r\nConnection: close\r\n\r\n"), 0));
+    cr_assert(eq(int,
+                 raw_send_text(&raw, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                                     "Expect: 100-Continue\r\nConnection: close\r\n\r\n"),
+                 0));
     cr_assert(eq(int, raw_read(&raw, "HTTP/1.1 100 Continue\r\n\r\n", 5000), 0));
     cr_assert(eq(int, raw_send_text(&raw, "2\r\nab\r\n0\r\n\r\n"), 0));
     cr_assert(eq(int, raw_read(&raw, NULL, 5000), 0));
@@ -209,8 +215,10 @@ Test(bodies, expect_continue_of_a_client_that_does_not_wait)
 
     cr_assert(ne(ptr, c, NULL));
     for (int i = 0; i < 3; i++) {
-        cr_assert(eq(int, client_send_text(c, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-                                              "Expect: 100-continue\r\n\r\n12345"), 0));
+        cr_assert(eq(int,
+                     client_send_text(c, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                                         "Expect: 100-continue\r\n\r\n12345"),
+                     0));
         expect_echo(c, "12345", 5);
     }
     client_close(c);
@@ -239,7 +247,8 @@ Test(bodies, any_other_expectation_gets_417)
     cr_assert(http_server_serves(server));
 }
 
-/* ---- too much ------------------------------------------------------------------------------------------------------ */
+/* ---- too much ------------------------------------------------------------------------------------------------------
+ */
 
 /* The head, then the body in pieces of this size, all of it whatever the server says; then the answer must be read. */
 static void expect_413(const char *head, const char *body, size_t size, size_t piece)
@@ -315,7 +324,8 @@ Test(bodies, on_routes_that_do_not_exist_are_taken_in_too)
 
     cr_assert(ne(ptr, c, NULL));
     for (int i = 0; i < 3; i++) {
-        cr_assert(eq(int, client_send_text(c, "POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n"), 0));
+        cr_assert(
+            eq(int, client_send_text(c, "POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n"), 0));
         cr_assert(eq(int, client_send(c, body, 50000), 0));
         const struct answer *a = client_receive(c, &error);
         cr_assert(ne(ptr, (void *)a, NULL), "%s", strerror(-error));

@@ -94,8 +94,10 @@ Test(connections, end_while_the_server_waits_for_a_body_it_has_asked_for)
 
     for (int i = 0; i < 30; i++) {
         cr_assert(eq(int, raw_connect(&raw[i], server->port), 0));
-        cr_assert(eq(int, raw_send_text(&raw[i], "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-                                                 "Expect: 100-continue\r\n\r\n"), 0));
+        cr_assert(eq(int,
+                     raw_send_text(&raw[i], "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                                            "Expect: 100-continue\r\n\r\n"),
+                     0));
         cr_assert(eq(int, raw_read(&raw[i], "100 Continue\r\n\r\n", 5000), 0));
         leave(&raw[i], (enum manner)(i % MANNERS));
     }

@@ -22,8 +22,8 @@ static char certificate[64], key[64];
 
 static void start(void)
 {
-    const char *const arguments[] = {"--address", "127.0.0.1:0", "--https-address",         "127.0.0.1:0", "--https",
-                                     certificate, key,           "--set", "clientMaxBodySize=8m", NULL};
+    const char *const arguments[] = {"--address", "127.0.0.1:0", "--https-address", "127.0.0.1:0",          "--https",
+                                     certificate, key,           "--set",           "clientMaxBodySize=8m", NULL};
 
     cr_assert(ne(ptr, mkdtemp(folder), NULL));
     cr_assert(eq(int, certificate_make(folder, "a", "localhost"), 0));
@@ -91,7 +91,8 @@ Test(https, handlers_know_it)
     free(body);
 }
 
-/* ---- versions ------------------------------------------------------------------------------------------------------ */
+/* ---- versions ------------------------------------------------------------------------------------------------------
+ */
 
 /* A whole exchange with these priorities: the version spoken, or GnuTLS's error. */
 static int speak(const char *priorities)
@@ -161,7 +162,8 @@ Test(https, sessions_are_resumed)
     free(session);
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ------------------------------------------------------------------------------------------------------
+ */
 
 Test(https, one_connection_serves_many_requests)
 {
@@ -184,8 +186,8 @@ Test(https, pipelined_requests_are_answered_in_order)
     int error = 0;
 
     for (int i = 0; i < 50; i++)
-        size += (size_t)snprintf(requests + size, sizeof(requests) - size, "GET /bytes?size=%d HTTP/1.1\r\nHost: a\r\n\r\n",
-                                 i * 100);
+        size += (size_t)snprintf(requests + size, sizeof(requests) - size,
+                                 "GET /bytes?size=%d HTTP/1.1\r\nHost: a\r\n\r\n", i * 100);
     cr_assert(eq(int, client_send(c, requests, size), 0));
     for (int i = 0; i < 50; i++) {
         const struct answer *a = client_receive(c, &error);
@@ -251,7 +253,8 @@ Test(https, fresh_connections_under_load)
     load_free(load);
 }
 
-/* ---- refusals and departures --------------------------------------------------------------------------------------- */
+/* ---- refusals and departures ---------------------------------------------------------------------------------------
+ */
 
 static void expect_status(const char *request, int status)
 {
@@ -346,7 +349,8 @@ Test(https, clients_go_at_any_moment)
     cr_assert(eq(int, http_server_wait_descriptors(server, before, 15000), 0));
 }
 
-/* ---- addresses ----------------------------------------------------------------------------------------------------- */
+/* ---- addresses -----------------------------------------------------------------------------------------------------
+ */
 
 Test(https, takes_over_the_addresses_when_it_has_none)
 {

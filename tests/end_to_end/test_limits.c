@@ -120,7 +120,8 @@ Test(limits, connections_of_one_address)
     cr_assert(eq(int, http_server_stop(s), 0));
 }
 
-/* ---- handler threads ----------------------------------------------------------------------------------------------- */
+/* ---- handler threads -----------------------------------------------------------------------------------------------
+ */
 
 static void release(const struct http_server *s)
 {
@@ -172,7 +173,8 @@ Test(limits, handlers_that_block_at_once)
     cr_assert(eq(int, http_server_stop(s), 0));
 }
 
-/* ---- descriptors --------------------------------------------------------------------------------------------------- */
+/* ---- descriptors ---------------------------------------------------------------------------------------------------
+ */
 
 static void limit_descriptors(const struct http_server *s, rlim_t limit)
 {

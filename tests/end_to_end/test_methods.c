@@ -38,8 +38,7 @@ static const struct answer *ask(struct client **c, const char *line)
     cr_assert(ne(ptr, *c, NULL));
     snprintf(request, sizeof(request), "%s\r\nHost: localhost\r\n\r\n", line);
     cr_assert(eq(int, client_send_text(*c, request), 0));
-    const struct answer *a =
-        strncmp(line, "HEAD ", 5) ? client_receive(*c, &error) : client_receive_head(*c, &error);
+    const struct answer *a = strncmp(line, "HEAD ", 5) ? client_receive(*c, &error) : client_receive_head(*c, &error);
     cr_assert(ne(ptr, (void *)a, NULL), "%s: %s", line, strerror(-error));
     return a;
 }
@@ -118,7 +117,8 @@ Test(methods, that_nobody_knows_get_501)
     cr_assert(http_server_serves(server));
 }
 
-/* ---- connections that stay ----------------------------------------------------------------------------------------- */
+/* ---- connections that stay -----------------------------------------------------------------------------------------
+ */
 
 Test(methods, one_connection_serves_a_thousand_requests)
 {
@@ -195,8 +195,10 @@ Test(methods, a_client_that_has_ended_its_sending_still_gets_its_answers)
     int error = 0;
 
     cr_assert(ne(ptr, c, NULL));
-    cr_assert(eq(int, client_send_text(c, "GET /sleep?ms=50 HTTP/1.1\r\nHost: a\r\n\r\n"
-                                          "GET /bytes?size=300000 HTTP/1.1\r\nHost: a\r\n\r\n"), 0));
+    cr_assert(eq(int,
+                 client_send_text(c, "GET /sleep?ms=50 HTTP/1.1\r\nHost: a\r\n\r\n"
+                                     "GET /bytes?size=300000 HTTP/1.1\r\nHost: a\r\n\r\n"),
+                 0));
     transport_end_writing(client_transport(c));
     const struct answer *a = client_receive(c, &error);
     cr_assert(ne(ptr, (void *)a, NULL), "%s", strerror(-error));
@@ -207,7 +209,8 @@ Test(methods, a_client_that_has_ended_its_sending_still_gets_its_answers)
     client_close(c);
 }
 
-/* ---- pipelining, and pieces ---------------------------------------------------------------------------------------- */
+/* ---- pipelining, and pieces ----------------------------------------------------------------------------------------
+ */
 
 /* The answer to "GET /show/<n>" with the header X-Test: <n> must say n twice. */
 static void expect_show(struct client *c, int n)
@@ -338,6 +341,6 @@ Test(methods, a_request_may_be_cut_anywhere)
 
 Test(methods, empty_lines_before_a_request_are_forgiven)
 {
-    exchange_and_close("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-                       2);
+    exchange_and_close(
+        "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 2);
 }

@@ -26,7 +26,10 @@ static void stop(void)
 
 TestSuite(refusals, .init = start, .fini = stop, .timeout = 60);
 
-#define BYTES(text) {text, sizeof(text) - 1}
+#define BYTES(text)                                                                                                    \
+    {                                                                                                                  \
+        text, sizeof(text) - 1                                                                                         \
+    }
 
 struct bad {
     const char *bytes;
@@ -222,20 +225,13 @@ Test(refusals, lines_that_do_not_end_in_crlf)
 Test(refusals, targets_that_are_none)
 {
     static const struct bad list[] = {
-        BYTES("GET index.html HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET * HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET ?a=1 HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET http:///path HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show/a b HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show/a\tb HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show/a\0b HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show\0 HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show/\x01 HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show/\x7f HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show/a?b\x1b HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show#fragment HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show/\r HTTP/1.1\r\nHost: a\r\n\r\n"),
+        BYTES("GET index.html HTTP/1.1\r\nHost: a\r\n\r\n"),     BYTES("GET * HTTP/1.1\r\nHost: a\r\n\r\n"),
+        BYTES("GET ?a=1 HTTP/1.1\r\nHost: a\r\n\r\n"),           BYTES("GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+        BYTES("GET http:///path HTTP/1.1\r\nHost: a\r\n\r\n"),   BYTES("GET /show/a b HTTP/1.1\r\nHost: a\r\n\r\n"),
+        BYTES("GET /show/a\tb HTTP/1.1\r\nHost: a\r\n\r\n"),     BYTES("GET /show/a\0b HTTP/1.1\r\nHost: a\r\n\r\n"),
+        BYTES("GET /show\0 HTTP/1.1\r\nHost: a\r\n\r\n"),        BYTES("GET /show/\x01 HTTP/1.1\r\nHost: a\r\n\r\n"),
+        BYTES("GET /show/\x7f HTTP/1.1\r\nHost: a\r\n\r\n"),     BYTES("GET /show/a?b\x1b HTTP/1.1\r\nHost: a\r\n\r\n"),
+        BYTES("GET /show#fragment HTTP/1.1\r\nHost: a\r\n\r\n"), BYTES("GET /show/\r HTTP/1.1\r\nHost: a\r\n\r\n"),
     };
 
     EXPECT_REFUSALS(list, 400);
@@ -244,9 +240,9 @@ Test(refusals, targets_that_are_none)
 Test(refusals, escapes_that_are_broken)
 {
     static const struct bad list[] = {
-        BYTES("GET /% HTTP/1.1\r\nHost: a\r\n\r\n"),         BYTES("GET /show/% HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show/%2 HTTP/1.1\r\nHost: a\r\n\r\n"),   BYTES("GET /show/%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
-        BYTES("GET /show/%00 HTTP/1.1\r\nHost: a\r\n\r\n"),  BYTES("GET /show/a%00b HTTP/1.1\r\nHost: a\r\n\r\n"),
+        BYTES("GET /% HTTP/1.1\r\nHost: a\r\n\r\n"),          BYTES("GET /show/% HTTP/1.1\r\nHost: a\r\n\r\n"),
+        BYTES("GET /show/%2 HTTP/1.1\r\nHost: a\r\n\r\n"),    BYTES("GET /show/%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
+        BYTES("GET /show/%00 HTTP/1.1\r\nHost: a\r\n\r\n"),   BYTES("GET /show/a%00b HTTP/1.1\r\nHost: a\r\n\r\n"),
         BYTES("GET /show/%2%41 HTTP/1.1\r\nHost: a\r\n\r\n"), BYTES("GET /show/%+1 HTTP/1.1\r\nHost: a\r\n\r\n"),
     };
 
@@ -256,13 +252,14 @@ Test(refusals, escapes_that_are_broken)
 /* On a connection that has served already; what is no request at all may be closed without a word there. */
 Test(refusals, garbage_behind_a_good_request)
 {
-    static const char *const garbage[] = {"garbage\r\n\r\n", "GET / HTTP/2.0\r\n\r\n", "GET / HTTP/1.1\r\nA B: c\r\n\r\n"};
+    static const char *const garbage[] = {"garbage\r\n\r\n", "GET / HTTP/2.0\r\n\r\n",
+                                          "GET / HTTP/1.1\r\nA B: c\r\n\r\n"};
 
     for (size_t i = 0; i < sizeof(garbage) / sizeof(*garbage); i++) {
         struct raw raw;
         char request[256];
-        int size = snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: a\r\n\r\n%sGET / HTTP/1.1\r\nHost: a\r\n\r\n",
-                            garbage[i]);
+        int size = snprintf(request, sizeof(request),
+                            "GET / HTTP/1.1\r\nHost: a\r\n\r\n%sGET / HTTP/1.1\r\nHost: a\r\n\r\n", garbage[i]);
 
         cr_assert(eq(int, raw_exchange(&raw, server->port, request, (size_t)size), 200), "%s", garbage[i]);
         cr_assert(eq(int, raw_count(&raw, "HTTP/1.1 200"), 1), "%s", raw.bytes);
@@ -274,9 +271,20 @@ Test(refusals, garbage_behind_a_good_request)
 Test(refusals, chunks_that_are_none)
 {
     static const char *const chunks[] = {
-        "garbage\r\n\r\n",  "x\r\n\r\n",     "-1\r\n\r\n",         "\r\n\r\n",           "5x\r\n12345\r\n0\r\n\r\n",
-        "0x5\r\n12345\r\n", " 5\r\n12345\r\n", "+5\r\n12345\r\n",    "5\r\n12345garbage",  "5\r\n123456\r\n0\r\n\r\n",
-        ";\r\n\r\n",        "5 5\r\n12345\r\n", "FFFFFFFFFFFFFFFFF\r\n", "10000000000000000\r\n",
+        "garbage\r\n\r\n",
+        "x\r\n\r\n",
+        "-1\r\n\r\n",
+        "\r\n\r\n",
+        "5x\r\n12345\r\n0\r\n\r\n",
+        "0x5\r\n12345\r\n",
+        " 5\r\n12345\r\n",
+        "+5\r\n12345\r\n",
+        "5\r\n12345garbage",
+        "5\r\n123456\r\n0\r\n\r\n",
+        ";\r\n\r\n",
+        "5 5\r\n12345\r\n",
+        "FFFFFFFFFFFFFFFFF\r\n",
+        "10000000000000000\r\n",
     };
 
     for (size_t i = 0; i < sizeof(chunks) / sizeof(*chunks); i++) {
@@ -293,9 +301,11 @@ Test(refusals, chunks_that_are_none)
     cr_assert(http_server_serves(server));
 }
 
-/* ---- too much of it ------------------------------------------------------------------------------------------------ */
+/* ---- too much of it ------------------------------------------------------------------------------------------------
+ */
 
-/* "GET /" + fill bytes of target + a header with this many bytes: its status, all of it sent before the answer is read. */
+/* "GET /" + fill bytes of target + a header with this many bytes: its status, all of it sent before the answer is read.
+ */
 static int ask_with(size_t target, size_t header_count, size_t header_size)
 {
     size_t room = target + header_count * (header_size + 32) + 256, size = 0;

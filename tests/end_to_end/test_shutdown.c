@@ -103,6 +103,13 @@ static void expect_line(const char *text)
     cr_expect(zero(int, process_wait_line(rig.process, text, 5000)), "%s", text);
 }
 
+/* Both servers serve. */
+static void begin_complete(void)
+{
+    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    cr_assert(zero(int, process_wait_lines(rig.process, "http server started listening on", 2, 10000)));
+}
+
 /* ---- in order ---------------------------------------------------------------------------------------------------- */
 
 static void shut_down_by_signal(int signo)
@@ -110,7 +117,7 @@ static void shut_down_by_signal(int signo)
     struct client *idle, *plain, *tls;
     int error = 0;
 
-    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    begin_complete();
     idle = client_connect(&rig.http, 10000);
     cr_assert(not(zero(ptr, idle)));
     cr_assert(not(zero(ptr, (void *)client_get(idle, "/pid", &error))));
@@ -145,7 +152,7 @@ Test(shutdown, by_sigquit, .fini = finish, .timeout = 60)
 
 Test(shutdown, by_page, .fini = finish, .timeout = 60)
 {
-    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    begin_complete();
     cr_expect(eq(int, rig_page(&rig, "/shutdown", NULL), 200));
     expect_end(10000);
     expect_line("all servers shutdown");
@@ -153,7 +160,7 @@ Test(shutdown, by_page, .fini = finish, .timeout = 60)
 
 Test(shutdown, by_api, .fini = finish, .timeout = 60)
 {
-    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    begin_complete();
     cr_expect(zero(long, rig_fetch_number(&rig.http, "/shutdown")));
     expect_end(10000);
     expect_line("all servers shutdown");
@@ -164,9 +171,8 @@ Test(shutdown, of_one_server_leaves_the_other, .fini = finish, .timeout = 60)
     struct transport_target second;
     struct client *slow;
 
-    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    begin_complete();
     second = (struct transport_target){.port = rig.second_port};
-    cr_assert(zero(int, process_wait_lines(rig.process, "http server started listening on", 2, 10000)));
     slow = begin_sleep(&second, 500);
     cr_expect(zero(long, rig_fetch_number(&rig.http, "/shutdown?server=s2")));
     expect_answer(slow);
@@ -180,6 +186,23 @@ Test(shutdown, of_one_server_leaves_the_other, .fini = finish, .timeout = 60)
     cr_expect(zero(long, rig_fetch_number(&rig.http, "/shutdown?server=s2")));
     cr_expect(zero(long, rig_fetch_number(&rig.http, "/shutdown?server=s1")));
     expect_end(15000);
+}
+
+/* What has not started yet never serves. The program goes on to g_wait(), which waits for what did. */
+Test(shutdown, while_the_program_starts, .fini = finish, .timeout = 60)
+{
+    struct client *slow;
+
+    for (int busy = 0; busy < 2; busy++) {
+        cr_assert(zero(int, rig_begin(&rig, "fault=goes_on\nbetween_delay_ms=400")));
+        slow = busy ? begin_sleep(&rig.http, 1000) : NULL;
+        cr_assert(zero(int, kill(rig.pid, SIGTERM)));
+        expect_line("server shutting down");
+        if (slow)
+            expect_answer(slow);
+        cr_expect(zero(int, process_wait_end(rig.process, 5000)), "busy: %d", busy);
+        rig_finish(&rig);
+    }
 }
 
 /* ---- not in order ------------------------------------------------------------------------------------------------ */

@@ -26,9 +26,20 @@ static char folder[] = "/tmp/gf-timeouts-XXXXXX";
 static void start(void)
 {
     char certificate[64], key[64];
-    const char *const arguments[] = {"--set",   "readTimeout=300ms", "--set",     "idleTimeout=500ms",
-                                     "--set",   "writeTimeout=400ms", "--address", "127.0.0.1:0",
-                                     "--https-address", "127.0.0.1:0",  "--https", certificate, key, NULL};
+    const char *const arguments[] = {"--set",
+                                     "readTimeout=300ms",
+                                     "--set",
+                                     "idleTimeout=500ms",
+                                     "--set",
+                                     "writeTimeout=400ms",
+                                     "--address",
+                                     "127.0.0.1:0",
+                                     "--https-address",
+                                     "127.0.0.1:0",
+                                     "--https",
+                                     certificate,
+                                     key,
+                                     NULL};
 
     cr_assert(ne(ptr, mkdtemp(folder), NULL));
     cr_assert(eq(int, certificate_make(folder, "a", "localhost"), 0));
@@ -232,7 +243,8 @@ Test(timeouts, a_client_that_takes_its_time_is_not_cut)
     struct raw raw;
 
     cr_assert(eq(int, raw_connect(&raw, server->port), 0));
-    cr_assert(eq(int, raw_send_text(&raw, "GET /bytes?size=30000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 0));
+    cr_assert(
+        eq(int, raw_send_text(&raw, "GET /bytes?size=30000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 0));
     while (!raw.ended) { /* ten megabytes a second */
         int result = raw_read_size(&raw, raw.size + 1000000, 5000);
 

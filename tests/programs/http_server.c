@@ -102,7 +102,8 @@ static void say_close(ghttp_request *r)
     ghttp_response_writeln(r, "bye");
 }
 
-/* ---- handlers that block ------------------------------------------------------------------------------------------ */
+/* ---- handlers that block ------------------------------------------------------------------------------------------
+ */
 
 static void sleep_ms(ghttp_request *r)
 {
@@ -156,7 +157,8 @@ static void reap(ghttp_request *r)
     ghttp_response_writef(r, "%d", pid > 0 && waitpid(pid, NULL, 0) == pid);
 }
 
-/* ---- the program -------------------------------------------------------------------------------------------------- */
+/* ---- the program --------------------------------------------------------------------------------------------------
+ */
 
 static void bind_routes(ghttp_server *s)
 {

@@ -225,7 +225,7 @@ static int make_branches(struct gf_service *service)
     return service->branches ? 0 : -ENOMEM;
 }
 
-int gf_engine_add(struct gf_service *service, char *error, size_t error_size)
+int gf_engine_add(struct gf_service *service, bool accept_now, char *error, size_t error_size)
 {
     struct errand open = {.fn = open_branch, .error = error, .error_size = error_size};
     struct errand accept = {.fn = accept_on_branch};
@@ -238,7 +238,7 @@ int gf_engine_add(struct gf_service *service, char *error, size_t error_size)
         return result;
     }
     result = on_every_loop(service, &open);
-    if (!result) {
+    if (!result && accept_now) {
         result = on_every_loop(service, &accept);
         if (result < 0)
             snprintf(error, error_size, "cannot accept connections: %s", strerror(-result));

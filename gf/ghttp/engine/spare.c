@@ -192,13 +192,19 @@ bool gf_spare_run(gf_spare_job *fn, void *arg)
 
 bool gf_spare_run_reserved(gf_spare_job *fn, void *arg)
 {
-    struct spare *spare;
+    struct spare *spare, *made;
 
     pthread_mutex_lock(&spares.lock);
-    spare = pop_idle();
+    made = make_thread(NULL, NULL);
+    if (made && spares.idle) { /* it takes the place of the one that goes: nobody sees the reserve incomplete */
+        spare = spares.idle;
+        made->next = spare->next;
+        spares.idle = made;
+    } else {
+        spare = made ? made : pop_idle();
+    }
     if (spare)
         give(spare, fn, arg);
-    fill_reserve();
     pthread_mutex_unlock(&spares.lock);
     return spare != NULL;
 }

@@ -18,7 +18,7 @@ int gf_spare_start(unsigned cap, unsigned reserve);
 /* Gives fn(arg) to a thread that is not of the reserve. false: all are taken. */
 bool gf_spare_run(gf_spare_job *fn, void *arg);
 
-/* Gives fn(arg) to any thread; then fills the reserve up again as far as the cap allows. false: none was idle. */
+/* Gives fn(arg) to any thread, and makes another one in its place as far as the cap allows. false: none was idle. */
 bool gf_spare_run_reserved(gf_spare_job *fn, void *arg);
 
 /* Whether gf_spare_run_reserved() would find a thread; stays true for the one who takes from the reserve. */

@@ -126,6 +126,16 @@ static int need_machine(void)
 
 /* ---- what others ask ---- */
 
+static bool is_ending(void)
+{
+    bool ending;
+
+    pthread_mutex_lock(&M.lock);
+    ending = M.shutdown_asked || M.state > GF_GRACEFUL_HANDING_OVER;
+    pthread_mutex_unlock(&M.lock);
+    return ending;
+}
+
 int gf_graceful_start_server(ghttp_server *s)
 {
     int result = need_machine();
@@ -136,7 +146,14 @@ int gf_graceful_start_server(ghttp_server *s)
         return result;
     }
     gf_fault_point(M.greeting.generation, "before-listeners", -1);
-    return gf_server_start(s, &gf_predecessor_inheritance, M.drained_fd);
+    if (is_ending()) {
+        glog_info("server \"%s\" does not start any more: the process is ending", s->name);
+        atomic_store(&s->state, GF_SERVER_STOPPED);
+        return 0; /* no mistake of the program's, which is to go on to g_wait() and let the others end in order */
+    }
+    result = gf_server_start(s, &gf_predecessor_inheritance, M.drained_fd);
+    gf_machine_wake(); /* for the case that the end has begun meanwhile */
+    return result;
 }
 
 int gf_graceful_stop_server(ghttp_server *s)

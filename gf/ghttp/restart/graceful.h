@@ -59,6 +59,7 @@ struct gf_drain_report {
     bool gone;
     uint64_t moved, closed, raced, cut;
     unsigned in_flight, connections;
+    unsigned behind; /* processes before it that live */
 };
 
 struct gf_graceful_facts {

@@ -135,7 +135,8 @@ struct cJSON *gf_history_report(void)
         cJSON_AddNumberToObject(message, "raced", (double)report.raced) &&
         cJSON_AddNumberToObject(message, "cut", (double)report.cut) &&
         cJSON_AddNumberToObject(message, "in_flight", report.in_flight) &&
-        cJSON_AddNumberToObject(message, "connections", report.connections))
+        cJSON_AddNumberToObject(message, "connections", report.connections) &&
+        cJSON_AddNumberToObject(message, "behind", gf_history_behind()))
         return message;
     cJSON_Delete(message);
     return NULL;
@@ -150,8 +151,26 @@ void gf_history_hear(const struct cJSON *message)
                                                    .raced = (uint64_t)number(message, "raced"),
                                                    .cut = (uint64_t)number(message, "cut"),
                                                    .in_flight = (unsigned)number(message, "in_flight"),
-                                                   .connections = (unsigned)number(message, "connections")};
+                                                   .connections = (unsigned)number(message, "connections"),
+                                                   .behind = (unsigned)number(message, "behind")};
     pthread_mutex_unlock(&history.lock);
+}
+
+void gf_history_follow(pid_t pid, unsigned behind)
+{
+    pthread_mutex_lock(&history.lock);
+    history.predecessor = (struct gf_drain_report){.pid = pid, .behind = behind};
+    pthread_mutex_unlock(&history.lock);
+}
+
+unsigned gf_history_behind(void)
+{
+    unsigned behind;
+
+    pthread_mutex_lock(&history.lock);
+    behind = history.predecessor.pid && !history.predecessor.gone ? 1 + history.predecessor.behind : 0;
+    pthread_mutex_unlock(&history.lock);
+    return behind;
 }
 
 void gf_history_part(void)

@@ -21,8 +21,11 @@ void gf_history_read(const struct cJSON *message);
 /* A message that tells how the drain of this process stands; NULL without memory. And what such a message says. */
 struct cJSON *gf_history_report(void);
 void gf_history_hear(const struct cJSON *message);
-/* The process before this one has closed its end. */
+/* The process before this one lives, with behind others before it; or it has closed its end. */
+void gf_history_follow(pid_t pid, unsigned behind);
 void gf_history_part(void);
+/* How many processes before this one live. */
+unsigned gf_history_behind(void);
 
 void gf_history_facts(struct gf_graceful_facts *facts);
 

@@ -26,6 +26,8 @@
 /* How often a drain tells how it stands: to the new process, and to the log. */
 #define DRAIN_REPORT_MS 500
 #define DRAIN_LOG_MS 10000
+/* What requests in flight are left when a new generation waits for the end of the oldest. */
+#define HURRY_MS 5000
 /* Requests that a drain looks at to say what holds it up. */
 #define RUNNING_MAX 256
 
@@ -90,8 +92,10 @@ void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
     for (int i = 0; i < 2; i++)
         if (fds[i].revents && read(fds[i].fd, &heard, sizeof(heard)) < 0)
             fds[i].revents = 0;
-    if (fds[2].revents)
+    if (fds[2].revents) {
         gf_predecessor_hear();
+        M.reported_ms = 0; /* how many are behind us may have changed: our successor wants to know */
+    }
 }
 
 /* ---- outcomes ---- */
@@ -202,12 +206,13 @@ static void begin_shutdown(void)
 
 /* ---- serving ---- */
 
-/* Somebody who may has asked for the end at once. */
-void gf_machine_force(void)
+void gf_machine_hurry(void)
 {
-    pthread_mutex_lock(&M.lock);
-    M.shutdown_asked = M.force_asked = true;
-    pthread_mutex_unlock(&M.lock);
+    int64_t until = gf_machine_now_ms() + HURRY_MS;
+
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_DRAINING && s->drain_until_ms > until)
+            s->drain_until_ms = until;
 }
 
 bool gf_machine_flag(const bool *flag)
@@ -252,7 +257,7 @@ static void begin_restart(const struct gf_restart_request *request)
     glog_info("server reloading");
     gf_supervisor_reloading();
     if (gf_machine_is_graceful())
-        gf_machine_begin_start(request);
+        gf_machine_begin_start();
     else
         begin_full_restart();
 }
@@ -279,6 +284,9 @@ static void say_ready(void)
 
     if (gf_predecessor_say_ready() < 0)
         glog_warning("the process before this one has gone without a word; serving on");
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_SERVING)
+            gf_engine_resume(&s->service); /* not before all are up: a client that is let in is served */
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
     gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it serves");
@@ -416,12 +424,6 @@ int64_t gf_machine_next_report(int64_t next)
     return next < report ? next : report;
 }
 
-void gf_machine_hear_settled(void)
-{
-    gf_keeper_link_hold();
-    gf_predecessor_say("leave");
-}
-
 void gf_machine_drain(void)
 {
     struct pollfd fds[GF_MACHINE_FDS + 2] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
@@ -429,6 +431,7 @@ void gf_machine_drain(void)
     int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
     enum gf_word word = GF_WORD_NONE;
 
+    gf_machine_drain_all(0); /* what has started while the end began */
     if (all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
         M.reported_ms = 0; /* the last report is the one that counts */
         gf_machine_report_drain();
@@ -442,9 +445,9 @@ void gf_machine_drain(void)
     if (fds[GF_MACHINE_FDS].revents)
         word = gf_machine_hear_successor();
     if (word == GF_WORD_LEAVE) {
-        gf_machine_force();
-    } else if (word == GF_WORD_SETTLED) {
-        gf_machine_hear_settled();
+        gf_machine_hurry();
+    } else if (word == GF_WORD_ROOM) {
+        gf_predecessor_say("leave");
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
         gf_handover_end();
         close(M.successor.control);

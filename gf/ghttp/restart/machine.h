@@ -60,7 +60,15 @@ struct gf_machine {
 extern struct gf_machine gf_machine;
 
 /* What a successor says after "ready". */
-enum gf_word { GF_WORD_NONE, GF_WORD_PONG, GF_WORD_SETTLED, GF_WORD_SHUTDOWN, GF_WORD_LEAVE, GF_WORD_GONE };
+enum gf_word {
+    GF_WORD_NONE,
+    GF_WORD_PONG,
+    GF_WORD_SETTLED,
+    GF_WORD_SHUTDOWN,
+    GF_WORD_ROOM,
+    GF_WORD_LEAVE,
+    GF_WORD_GONE
+};
 
 /* Descriptors that every state waits for: the wake-up, the end of a drain, the process before this one. */
 #define GF_MACHINE_FDS 3
@@ -79,13 +87,14 @@ bool gf_machine_is_graceful(void);
 void gf_machine_serve(void);
 void gf_machine_drain(void);
 /* Starts the new process; the way back leads to gf_machine_serve, the way on to gf_machine_drain. */
-void gf_machine_begin_start(const struct gf_restart_request *request);
+void gf_machine_begin_start(void);
 
 void gf_machine_enter(enum gf_graceful_state state, void (*step)(void));
 /* Waits for one of fds, whose first GF_MACHINE_FDS it fills in and hears itself. */
 void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms);
 bool gf_machine_flag(const bool *flag);
-void gf_machine_force(void);
+/* Shortens the drains: another process waits for our end. */
+void gf_machine_hurry(void);
 /* The longest that a server has set for the setting at this offset. */
 int64_t gf_machine_longest(size_t offset);
 
@@ -95,8 +104,6 @@ void gf_machine_fail(int result, const char *reason);
 void gf_machine_note_failure(int result, const char *reason);
 
 enum gf_word gf_machine_hear_successor(void);
-/* It has been replaced in its turn. */
-void gf_machine_hear_settled(void);
 /* Tells the new process, and the log, how the drain stands, where it is time to; when it is time again, or next. */
 void gf_machine_report_drain(void);
 int64_t gf_machine_next_report(int64_t next);

@@ -99,6 +99,7 @@ static void read_greeting(void)
             predecessor.greeting.restart_began_ms = (int64_t)number_of(message, "began", 0);
             gf_history_read(message);
             gf_socket_activation_hear(message);
+            gf_history_follow((pid_t)number_of(message, "pid", 0), (unsigned)number_of(message, "behind", 0));
         }
         if (count)
             close(fds[0]);
@@ -220,8 +221,10 @@ static bool take_ticket_key(const char *server, unsigned char *ret_key)
     return found;
 }
 
-const struct gf_inheritance gf_predecessor_inheritance = {
-    .take_listener = take_listener, .refuse_listener = refuse_listener, .take_ticket_key = take_ticket_key};
+const struct gf_inheritance gf_predecessor_inheritance = {.take_listener = take_listener,
+                                                          .refuse_listener = refuse_listener,
+                                                          .is_served = gf_predecessor_waits,
+                                                          .take_ticket_key = take_ticket_key};
 
 /* Those that a server wanted, it has. */
 static void close_tickets(void)

@@ -34,8 +34,9 @@ int gf_predecessor_say_ready(void);
 void gf_predecessor_say_failed(const char *reason);
 
 /*
- * "settled": we have been replaced in our turn, it need not watch over us any more; "leave": it shall end at once;
- * "shutdown": we end in order, and that is no reason for it to come back.
+ * "settled": we have been replaced in our turn, it need not watch over us any more; "room": a new generation is to
+ * start, the process before it shall come to its end; "leave": it shall come to its own end; "shutdown": we end in
+ * order, and that is no reason for it to come back.
  */
 void gf_predecessor_say(const char *word);
 

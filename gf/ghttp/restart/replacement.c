@@ -19,8 +19,8 @@
 #include "handover.h"
 #include "health.h"
 #include "history.h"
-#include "machine.h"
 #include "keeper_link.h"
+#include "machine.h"
 #include "socket_activation.h"
 #include "supervisor.h"
 
@@ -28,6 +28,10 @@
  * think between two requests, short enough that the old process does not stay for idle ones. */
 #define HAND_OVER_GRACE_MS 5000
 
+/* That live at once, the new one included: each holds memory and connections. */
+#define GENERATIONS_MAX 3
+/* How long the oldest may take to come to its end (machine.c gives its requests 5 s). */
+#define ROOM_TIMEOUT_MS 10000
 /* Between the close of its channel and the end of a process lies only what the kernel has to do. */
 #define END_TIMEOUT_MS 1000
 /* How often a new process is asked whether it is well, and how long it may stay silent. */
@@ -51,16 +55,18 @@ static char *greeting_for_successor(const struct gf_restart_request *request)
     gf_socket_activation_tell(message);
     if (cJSON_AddStringToObject(message, "type", "hello") &&
         cJSON_AddNumberToObject(message, "generation", M.greeting.generation + 1) &&
+        cJSON_AddNumberToObject(message, "pid", getpid()) &&
+        cJSON_AddNumberToObject(message, "behind", gf_history_behind()) &&
         cJSON_AddNumberToObject(message, "began", (double)request->asked_ms) && !gf_history_write(message))
         text = cJSON_PrintUnformatted(message);
     cJSON_Delete(message);
     return text;
 }
 
-void gf_machine_begin_start(const struct gf_restart_request *request)
+static void spawn(void)
 {
     char error[512];
-    char *message = greeting_for_successor(request);
+    char *message = greeting_for_successor(M.request);
     int result = -ENOMEM;
 
     snprintf(error, sizeof(error), "no memory for a new process");
@@ -75,6 +81,29 @@ void gf_machine_begin_start(const struct gf_restart_request *request)
     gf_fault_point(M.greeting.generation, "after-spawn", M.successor.control);
     M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_ready_timeout));
     gf_machine_enter(GF_GRACEFUL_STARTING, start);
+}
+
+/* Too many generations live: the oldest is asked to come to its end, its requests in flight are given some time. */
+static void make_room(void)
+{
+    struct pollfd fds[GF_MACHINE_FDS];
+
+    if (gf_machine_flag(&M.shutdown_asked))
+        gf_machine_fail(-ECANCELED, "a shutdown was asked for meanwhile");
+    else if (gf_history_behind() + 2 <= GENERATIONS_MAX)
+        spawn();
+    else if (gf_machine_now_ms() >= M.deadline_ms)
+        gf_machine_fail(-EBUSY, "too many processes before this one still end their requests");
+    else
+        gf_machine_wait_for(fds, GF_MACHINE_FDS, M.deadline_ms);
+}
+
+void gf_machine_begin_start(void)
+{
+    M.deadline_ms = gf_machine_now_ms() + ROOM_TIMEOUT_MS;
+    if (gf_history_behind() + 2 > GENERATIONS_MAX)
+        gf_predecessor_say("room");
+    gf_machine_enter(GF_GRACEFUL_STARTING, make_room);
 }
 
 static void abandon_start(int result, const char *why)
@@ -237,8 +266,12 @@ enum gf_word gf_machine_hear_successor(void)
         word = GF_WORD_SETTLED;
     else if (is_word(message, "shutdown"))
         word = GF_WORD_SHUTDOWN;
+    else if (is_word(message, "room"))
+        word = GF_WORD_ROOM;
     else if (is_word(message, "leave"))
         word = GF_WORD_LEAVE;
+    if (word == GF_WORD_SETTLED)
+        gf_keeper_link_hold();
     cJSON_Delete(message);
     return word;
 }
@@ -342,10 +375,8 @@ static void watch(void)
         word = gf_machine_hear_successor();
     if (word != GF_WORD_NONE)
         M.heard_ms = gf_machine_now_ms();
-    if (word == GF_WORD_SETTLED)
-        gf_machine_hear_settled();
-    if (word == GF_WORD_LEAVE)
-        gf_machine_force();
+    if (word == GF_WORD_ROOM)
+        gf_predecessor_say("leave");
     if (word == GF_WORD_GONE)
         make_sure_of_end();
     if (word == GF_WORD_GONE || (word == GF_WORD_NONE && fds[GF_MACHINE_FDS + 1].revents))
@@ -354,4 +385,6 @@ static void watch(void)
         end_watch();
     else
         look_after();
+    if (word == GF_WORD_LEAVE)
+        gf_machine_hurry();
 }

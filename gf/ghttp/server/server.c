@@ -220,7 +220,7 @@ static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inherita
     if (!result)
         result = start_engine(s, error, size);
     if (!result)
-        result = gf_engine_add(&s->service, error, size);
+        result = gf_engine_add(&s->service, !inheritance->is_served(), error, size);
     free(wanted.http);
     free(wanted.https);
     if (result < 0)

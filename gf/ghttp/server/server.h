@@ -47,6 +47,8 @@ struct gf_inheritance {
     int (*take_listener)(const char *server, const struct gf_address *address, bool tls);
     /* One that it gave did not fit. */
     void (*refuse_listener)(int fd, const char *reason);
+    /* Whether the process before this one still serves: then nothing is accepted before gf_server_resume(). */
+    bool (*is_served)(void);
     /* Writes the server's key for TLS session tickets, GF_TICKET_KEY_SIZE bytes; false: there is none. */
     bool (*take_ticket_key)(const char *server, unsigned char *ret_key);
 };

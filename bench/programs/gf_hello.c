@@ -1,8 +1,8 @@
 /*
  * One route, one worker: what gf adds to libmicrohttpd, and nothing else, is measured with this server.
  *
- *   hello <port>                         http on 127.0.0.1
- *   hello <port> <certificate> <key>     https
+ *   gf_hello <port>                         http on 127.0.0.1
+ *   gf_hello <port> <certificate> <key>     https
  *
  * Its counterpart is bare_microhttpd.c, which answers the same bytes.
  */
