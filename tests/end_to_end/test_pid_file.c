@@ -136,7 +136,7 @@ Test(pid_file, does_not_follow_links, .fini = finish, .timeout = 60)
     cr_assert(zero(int, stat(target, &status)));
     cr_expect(eq(long, status.st_size, 8));
     cr_assert(zero(int, lstat(path, &status)));
-    cr_expect(eq(int, status.st_mode & S_IFMT, S_IFREG));
+    cr_expect(eq(int, status.st_mode &S_IFMT, S_IFREG));
 }
 
 Test(pid_file, that_cannot_be_written_does_not_keep_it_from_serving, .fini = finish, .timeout = 60)

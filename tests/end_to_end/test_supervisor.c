@@ -208,7 +208,8 @@ Test(supervisor, that_is_not_there_is_not_needed, .fini = finish, .timeout = 60)
     cr_expect(zero(int, process_stop(rig.process)));
 }
 
-/* ---- the watchdog ------------------------------------------------------------------------------------------------- */
+/* ---- the watchdog -------------------------------------------------------------------------------------------------
+ */
 
 Test(supervisor, gets_signs_of_life_from_who_serves, .fini = finish, .timeout = 60)
 {
@@ -247,12 +248,13 @@ Test(supervisor, gets_no_signs_of_life_that_are_not_wanted_of_this_process, .fin
     cr_expect(zero(int, manager_count(manager, 0, "WATCHDOG=1")));
 }
 
-/* ---- sockets that it has opened ------------------------------------------------------------------------------------ */
+/* ---- sockets that it has opened ------------------------------------------------------------------------------------
+ */
 
 /* The program is started by tests/programs/activate with these sockets. */
 static void activate(const char *sockets, const char *names)
 {
-    static char preface[1024];
+    static char preface[2048];
     char *program = process_program("activate");
 
     snprintf(preface, sizeof(preface), "exec %s '%s' '%s' \"$0\"", program, sockets, names);
@@ -344,7 +346,8 @@ Test(supervisor, gives_sockets_that_last_over_a_full_restart, .fini = finish, .t
     client_close(c);
 }
 
-/* ---- sockets that it keeps ------------------------------------------------------------------------------------------ */
+/* ---- sockets that it keeps ------------------------------------------------------------------------------------------
+ */
 
 /* Gives one descriptor to whoever connects to the path. */
 static void give(int listener, int fd)
@@ -375,22 +378,23 @@ static int listen_at(const char *path)
 
     snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", path);
     cr_assert(zero(int, bind(fd, (const struct sockaddr *)&address, sizeof(address))));
-    cr_assert(zero(int, listen(fd, 1)));
+    cr_assert(zero(int, listen(fd, 8)));
     return fd;
 }
 
 /* A crash of the whole service: who connects meanwhile waits, and the next start serves them. */
 Test(supervisor, keeps_sockets_over_a_crash, .fini = finish, .timeout = 60)
 {
-    char name[64], path[300], sockets[400], *body = NULL;
+    char names[3][64], all_names[256], path[300], sockets[1024], *body = NULL;
     const struct answer *answer;
     struct client *waiting;
-    int kept, giver, error;
+    int giver, error;
 
     begin("set_systemdFdStore=on\nset_gracefulProbation=0", false);
-    snprintf(name, sizeof(name), "gf,s1,http,127.0.0.1;%d", rig.port);
-    kept = manager_kept(manager, name);
-    cr_assert(ge(int, kept, 0));
+    snprintf(names[0], sizeof(names[0]), "gf,s1,http,127.0.0.1;%d", rig.port);
+    snprintf(names[1], sizeof(names[1]), "gf,s2,http,127.0.0.1;%d", rig.second_port);
+    snprintf(names[2], sizeof(names[2]), "gf,s1,https,127.0.0.1;%d", rig.https_port);
+    snprintf(all_names, sizeof(all_names), "%s:%s:%s", names[0], names[1], names[2]);
     cr_expect(eq(int, manager_count(manager, rig.first, "FDPOLL=0"), 3)); /* of both servers, and TLS */
     cr_assert(zero(int, kill(rig.first, SIGKILL)));
     cr_assert(zero(int, process_wait_exit(rig.process, SOON_MS, NULL)));
@@ -399,9 +403,9 @@ Test(supervisor, keeps_sockets_over_a_crash, .fini = finish, .timeout = 60)
     cr_assert(zero(int, client_send_text(waiting, "GET /pid HTTP/1.1\r\nHost: a\r\n\r\n")));
 
     snprintf(path, sizeof(path), "%s/give", rig.folder);
-    snprintf(sockets, sizeof(sockets), "from:%s", path);
+    snprintf(sockets, sizeof(sockets), "from:%s,from:%s,from:%s", path, path, path);
     giver = listen_at(path);
-    activate(sockets, name);
+    activate(sockets, all_names);
     process_free(rig.process);
     rig.process = process_start(&(struct process_options){
         .program = "/bin/sh",
@@ -409,7 +413,8 @@ Test(supervisor, keeps_sockets_over_a_crash, .fini = finish, .timeout = 60)
         .environment = environment,
         .folder = rig.folder});
     cr_assert(not(zero(ptr, rig.process)));
-    give(giver, kept);
+    for (int i = 0; i < 3; i++)
+        give(giver, manager_kept(manager, names[i]));
     close(giver);
     expect_listening("http server restarted", rig.port);
     answer = client_receive(waiting, &error);

@@ -36,6 +36,7 @@ static struct {
     int pidfd;            /* of the process that serves; -1: this one does */
     bool handed_over;
     uint64_t owed; /* signals that wait for the keeper, a bit each */
+    int end_asked; /* the signal that asked for the end before the new process served; 0: none */
 
     int near; /* the keeper's end; in the first process only */
     int far;  /* the generations' */
@@ -217,8 +218,16 @@ static void set_target(int pidfd, bool handed_over)
 
 void gf_keeper_link_hand_over(int pidfd)
 {
-    if (gf_keeper_link_is_first() && keeper.near >= 0)
-        set_target(fcntl(pidfd, F_DUPFD_CLOEXEC, 3), true);
+    int end_asked;
+
+    if (!gf_keeper_link_is_first() || keeper.near < 0)
+        return;
+    set_target(fcntl(pidfd, F_DUPFD_CLOEXEC, 3), true);
+    pthread_mutex_lock(&keeper.lock);
+    end_asked = keeper.end_asked;
+    pthread_mutex_unlock(&keeper.lock);
+    if (end_asked) /* it came while the last word before this was said */
+        gf_keeper_link_forward(end_asked);
 }
 
 void gf_keeper_link_hold(void)
@@ -242,6 +251,8 @@ bool gf_keeper_link_forward(int signo)
 
     pthread_mutex_lock(&keeper.lock);
     handed_over = keeper.handed_over;
+    if (!handed_over && signo != SIGUSR1)
+        keeper.end_asked = signo;
     if (handed_over && (keeper.pidfd < 0 || pidfd_send_signal(keeper.pidfd, signo, NULL, 0) < 0))
         keeper.owed |= UINT64_C(1) << (signo - 1);
     pthread_mutex_unlock(&keeper.lock);

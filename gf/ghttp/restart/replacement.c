@@ -153,6 +153,7 @@ static void hand_over(const struct cJSON *ready)
     char reason[128];
 
     gf_machine_enter(GF_GRACEFUL_HANDING_OVER, watch);
+    gf_supervisor_handed_over(M.successor.pidfd);
     gf_fault_point(M.greeting.generation, "before-hand-over", M.successor.control);
     gf_machine_cease_all();
     gf_fault_point(M.greeting.generation, "after-cease", M.successor.control);
@@ -163,7 +164,6 @@ static void hand_over(const struct cJSON *ready)
               (long long)M.facts.last.took_ms, (int)getpid());
     gf_machine_drain_all(HAND_OVER_GRACE_MS);
     gf_fault_point(M.greeting.generation, "after-hand-over", M.successor.control);
-    gf_supervisor_handed_over(M.successor.pidfd);
     gf_predecessor_say("settled");
     M.deadline_ms = gf_machine_now_ms() + probation_ms();
     M.heard_ms = gf_machine_now_ms();
