@@ -115,6 +115,38 @@ Test(keeper, to_be_passes_signals_on_while_it_drains, .fini = finish, .timeout =
     client_close(slow);
 }
 
+/* Ctrl-C reaches both: twice would be the end at once, and what is in flight would be cut. */
+static void end_group(pid_t serving)
+{
+    const struct answer *answer;
+    struct client *slow = client_connect_port(rig.port);
+    int error = 0;
+
+    cr_assert(not(zero(ptr, slow)));
+    process_mark(rig.process);
+    cr_assert(zero(int, client_send_text(slow, "GET /sleep?ms=1500 HTTP/1.1\r\nHost: a\r\n\r\n")));
+    cr_assert(zero(int, process_wait_line(rig.process, "sleeping in", SOON_MS)));
+    cr_assert(zero(int, killpg(rig.first, SIGINT)));
+    answer = client_receive(slow, &error);
+    cr_assert(not(zero(ptr, (void *)answer)), "%d", error);
+    cr_expect(eq(int, atoi(answer->body), serving));
+    client_close(slow);
+    expect_exit(0);
+}
+
+Test(keeper, passes_no_signal_on_that_the_whole_group_got, .fini = finish, .timeout = 60)
+{
+    begin("");
+    end_group(rig.pid);
+}
+
+Test(keeper, to_be_passes_no_signal_on_that_the_whole_group_got, .fini = finish, .timeout = 60)
+{
+    cr_assert(zero(int, rig_begin(&rig, "set_stablePid=true\nset_gracefulProbation=20s")));
+    cr_assert(gt(int, rig_restart_by_signal(&rig), 0));
+    end_group(rig.pid);
+}
+
 /* ---- ends ---------------------------------------------------------------------------------------------------------
  */
 

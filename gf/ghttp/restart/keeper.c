@@ -36,9 +36,11 @@
 static struct {
     int near;
     int signals;
-    pid_t serving; /* who does, or did last */
-    bool ending;   /* the end was asked for */
-    int status;    /* of the end */
+    pid_t serving;  /* who does, or did last */
+    bool ending;    /* the end was asked for */
+    int end_signal; /* to be passed on; 0: none */
+    int64_t end_due_ms;
+    int status; /* of the end */
     bool over;
 
     /* what the process that serves has said of itself */
@@ -198,26 +200,32 @@ static void hear_generations(void)
 
 /* ---- signals ---- */
 
-void gf_keeper_signals(sigset_t *ret_set)
-{
-    static const int forwarded[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
-
-    sigemptyset(ret_set);
-    for (size_t i = 0; i < sizeof(forwarded) / sizeof(*forwarded); i++)
-        sigaddset(ret_set, forwarded[i]);
-}
-
 static void forward(int signo)
 {
     const struct gf_generation *serving = gf_generations_find(keeper.serving);
 
     if (signo == SIGCHLD)
         return;
-    keeper.ending |= signo == SIGTERM || signo == SIGINT || signo == SIGQUIT;
     if (keeper.successor.pid)
         pidfd_send_signal(keeper.successor.pidfd, signo, NULL, 0);
-    if (serving && !serving->ended)
+    if (gf_keeper_is_end_signal(signo) && !keeper.ending) {
+        keeper.ending = true;
+        keeper.end_signal = signo;
+        keeper.end_due_ms = now_ms() + GF_KEEPER_PATIENCE_MS;
+    } else if (serving && !serving->ended) {
         pidfd_send_signal(serving->pidfd, signo, NULL, 0);
+    }
+}
+
+static void pass_end_on(void)
+{
+    const struct gf_generation *serving = gf_generations_find(keeper.serving);
+
+    if (!keeper.end_signal || now_ms() < keeper.end_due_ms)
+        return;
+    if (serving && !serving->ended && !serving->in_order)
+        pidfd_send_signal(serving->pidfd, keeper.end_signal, NULL, 0);
+    keeper.end_signal = 0;
 }
 
 static void hear_signals(void)
@@ -416,10 +424,13 @@ static void decide(void)
 static int wait_time(void)
 {
     int64_t until = keeper.successor.pid ? keeper.deadline_ms : keeper.next_start_ms;
-    int64_t left = until - now_ms();
+    int64_t left;
 
+    if (keeper.end_signal && (!until || keeper.end_due_ms < until))
+        until = keeper.end_due_ms;
     if (!until)
         return -1;
+    left = until - now_ms();
     return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
 
@@ -460,6 +471,7 @@ int gf_keeper_run(const char *text)
         gf_generations_look();
         reap(); /* after it: a process that has ended has left us its children, and their statuses, by then */
         hear_generations(); /* likewise: the last word of one that has ended is there */
+        pass_end_on();
         decide();
         if (!keeper.over)
             wait_for_news();

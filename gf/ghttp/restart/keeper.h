@@ -10,11 +10,6 @@
 #ifndef GF_GHTTP_RESTART_KEEPER_H
 #define GF_GHTTP_RESTART_KEEPER_H
 
-#include <signal.h>
-
-/* The signals that a keeper waits for: they are blocked over the exec, so that none is lost. */
-void gf_keeper_signals(sigset_t *ret_set);
-
 /* Keeps, as the text (of GF_SERVER_KEEPER) says; gives the exit status. */
 int gf_keeper_run(const char *text);
 

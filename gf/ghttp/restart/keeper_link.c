@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <gf/glog/glog.h>
@@ -23,7 +24,6 @@
 #include "../server/registry.h"
 #include "../server/server.h"
 #include "channel.h"
-#include "keeper.h"
 #include "machine.h"
 #include "socket_activation.h"
 
@@ -36,6 +36,7 @@ static struct {
     int pidfd;            /* of the process that serves; -1: this one does */
     bool handed_over;
     uint64_t owed; /* signals that wait for the keeper, a bit each */
+    bool ends;     /* the process that serves has begun to end */
     int end_asked; /* the signal that asked for the end before the new process served; 0: none */
 
     int near; /* the keeper's end; in the first process only */
@@ -206,6 +207,20 @@ void gf_keeper_link_announce(void)
 
 /* ---- signals of the first process ---- */
 
+void gf_keeper_signals(sigset_t *ret_set)
+{
+    static const int forwarded[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+
+    sigemptyset(ret_set);
+    for (size_t i = 0; i < sizeof(forwarded) / sizeof(*forwarded); i++)
+        sigaddset(ret_set, forwarded[i]);
+}
+
+bool gf_keeper_is_end_signal(int signo)
+{
+    return signo == SIGTERM || signo == SIGINT || signo == SIGQUIT;
+}
+
 static void set_target(int pidfd, bool handed_over)
 {
     pthread_mutex_lock(&keeper.lock);
@@ -236,6 +251,13 @@ void gf_keeper_link_hold(void)
         set_target(-1, true);
 }
 
+void gf_keeper_link_hear_end(void)
+{
+    pthread_mutex_lock(&keeper.lock);
+    keeper.ends = true;
+    pthread_mutex_unlock(&keeper.lock);
+}
+
 void gf_keeper_link_take_back(void)
 {
     if (!gf_keeper_link_is_first())
@@ -245,18 +267,42 @@ void gf_keeper_link_take_back(void)
     prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
-bool gf_keeper_link_forward(int signo)
+static bool owe(int signo)
 {
     bool handed_over;
 
     pthread_mutex_lock(&keeper.lock);
     handed_over = keeper.handed_over;
-    if (!handed_over && signo != SIGUSR1)
-        keeper.end_asked = signo;
-    if (handed_over && (keeper.pidfd < 0 || pidfd_send_signal(keeper.pidfd, signo, NULL, 0) < 0))
+    if (handed_over)
         keeper.owed |= UINT64_C(1) << (signo - 1);
+    else if (gf_keeper_is_end_signal(signo))
+        keeper.end_asked = signo;
     pthread_mutex_unlock(&keeper.lock);
     return handed_over;
+}
+
+static void pay(int signo)
+{
+    uint64_t bit = UINT64_C(1) << (signo - 1);
+
+    pthread_mutex_lock(&keeper.lock);
+    if ((keeper.ends && gf_keeper_is_end_signal(signo)) ||
+        (keeper.pidfd >= 0 && pidfd_send_signal(keeper.pidfd, signo, NULL, 0) == 0))
+        keeper.owed &= ~bit;
+    pthread_mutex_unlock(&keeper.lock);
+}
+
+/* Owed first: this process may become the keeper while the thread of signals waits here, and then that one pays. */
+bool gf_keeper_link_forward(int signo)
+{
+    struct timespec patience = {.tv_nsec = GF_KEEPER_PATIENCE_MS * 1000000L};
+
+    if (!owe(signo))
+        return false;
+    if (gf_keeper_is_end_signal(signo))
+        nanosleep(&patience, NULL);
+    pay(signo);
+    return true;
 }
 
 /* ---- becoming the keeper ---- */

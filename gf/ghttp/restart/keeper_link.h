@@ -8,8 +8,23 @@
 #ifndef GF_GHTTP_RESTART_KEEPER_LINK_H
 #define GF_GHTTP_RESTART_KEEPER_LINK_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
+
+/* ---- signals ---- */
+
+/* The signals that a keeper waits for: they are blocked over the exec, so that none is lost. */
+void gf_keeper_signals(sigset_t *ret_set);
+
+/* Whether it asks for the end; twice, for the end at once. */
+bool gf_keeper_is_end_signal(int signo);
+
+/*
+ * How long the first process waits before it passes such a signal on: one that went to the whole process group, as
+ * Ctrl-C does, has reached the process that serves already, and must not reach it twice.
+ */
+#define GF_KEEPER_PATIENCE_MS 100
 
 /* ---- every generation ---- */
 
@@ -35,12 +50,14 @@ bool gf_keeper_link_is_first(void);
 
 /* The new process serves: from now on signals are for it. */
 void gf_keeper_link_hand_over(int pidfd);
+/* It has begun to end by itself. */
+void gf_keeper_link_hear_end(void);
 /* It has been replaced in its turn: signals wait for the keeper. */
 void gf_keeper_link_hold(void);
 /* This process serves on: the restart has failed. */
 void gf_keeper_link_take_back(void);
 
-/* Passes a signal on to the process that serves; false: that is this one. */
+/* Passes a signal on to the process that serves, or leaves it to the keeper to do so; false: that is this one. */
 bool gf_keeper_link_forward(int signo);
 
 /* Becomes the keeper: executes this program anew, which then never comes to main(). Returns only on failure. */

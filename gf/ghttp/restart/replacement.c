@@ -272,6 +272,8 @@ enum gf_word gf_machine_hear_successor(void)
         word = GF_WORD_LEAVE;
     if (word == GF_WORD_SETTLED)
         gf_keeper_link_hold();
+    else if (word == GF_WORD_SHUTDOWN)
+        gf_keeper_link_hear_end();
     cJSON_Delete(message);
     return word;
 }
