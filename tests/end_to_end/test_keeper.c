@@ -147,6 +147,31 @@ Test(keeper, to_be_passes_no_signal_on_that_the_whole_group_got, .fini = finish,
     end_group(rig.pid);
 }
 
+/* Nobody else would start it anew: the first process serves itself again, long after the probation. */
+Test(keeper, to_be_comes_back_while_it_drains, .fini = finish, .timeout = 60)
+{
+    struct client *slow;
+    const struct answer *answer;
+    int error = 0;
+
+    cr_assert(zero(int, rig_begin(&rig, STABLE)));
+    slow = client_connect_port(rig.port);
+    cr_assert(not(zero(ptr, slow)));
+    cr_assert(zero(int, client_send_text(slow, "GET /sleep?ms=2500 HTTP/1.1\r\nHost: a\r\n\r\n")));
+    cr_assert(zero(int, process_wait_line(rig.process, "sleeping in", SOON_MS)));
+    cr_assert(gt(int, rig_restart_by_signal(&rig), 0));
+    usleep(1000000); /* ten times the probation */
+    cr_assert(zero(int, kill(rig.pid, SIGKILL)));
+    cr_expect(eq(int, wait_for_other(rig.pid), rig.first));
+    answer = client_receive(slow, &error);
+    cr_expect(not(zero(ptr, (void *)answer)), "%d", error);
+    client_close(slow);
+    process_mark(rig.process);
+    rig.pid = rig.first;
+    cr_assert(gt(int, rig_restart_by_signal(&rig), 0));
+    cr_expect(zero(int, process_wait_line(rig.process, KEEPS, SOON_MS)));
+}
+
 /* ---- ends ---------------------------------------------------------------------------------------------------------
  */
 

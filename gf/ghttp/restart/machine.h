@@ -53,6 +53,7 @@ struct gf_machine {
     int64_t reported_ms;     /* the last report of our drain */
     int64_t drain_logged_ms; /* and the last line about it */
     int exit_status;
+    bool watches_on;   /* over the new process, after its probation */
     bool is_ready;     /* all servers are up, and whom it concerns knows */
     pid_t replaced_by; /* at the end; 0: nobody */
 };

@@ -167,6 +167,7 @@ static void hand_over(const struct cJSON *ready)
     gf_predecessor_say("settled");
     M.deadline_ms = gf_machine_now_ms() + probation_ms();
     M.heard_ms = gf_machine_now_ms();
+    M.watches_on = false;
     M.unhealthy = 0;
     M.health_due_ms = 0;
     M.successor.last_words_size = 0; /* from now on it writes where we write */
@@ -270,6 +271,8 @@ enum gf_word gf_machine_hear_successor(void)
         word = GF_WORD_ROOM;
     else if (is_word(message, "leave"))
         word = GF_WORD_LEAVE;
+    else if (is_word(message, "returned"))
+        gf_handover_return(message);
     if (word == GF_WORD_SETTLED)
         gf_keeper_link_hold();
     else if (word == GF_WORD_SHUTDOWN)
@@ -354,10 +357,12 @@ static bool is_last_word(enum gf_word word)
 static bool has_watched_enough(void)
 {
     if (gf_machine_now_ms() < M.deadline_ms)
-        return false;
-    if (!gf_keeper_link_is_first() || gf_machine_is_answered() || gf_machine_now_ms() >= gf_machine_drain_limit())
+        return M.watches_on && gf_machine_is_answered();
+    if (!gf_keeper_link_is_first() || M.watches_on || gf_machine_is_answered())
         return true;
-    gf_handover_forget(); /* but connections that have moved are the new process's */
+    gf_handover_forget(); /* connections that have moved are the new process's from now on */
+    M.watches_on = true;
+    M.deadline_ms = gf_machine_drain_limit();
     return false;
 }
 
@@ -379,6 +384,8 @@ static void watch(void)
         M.heard_ms = gf_machine_now_ms();
     if (word == GF_WORD_ROOM)
         gf_predecessor_say("leave");
+    if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN)
+        gf_handover_end(); /* it is about to go itself: what is left here ends here */
     if (word == GF_WORD_GONE)
         make_sure_of_end();
     if (word == GF_WORD_GONE || (word == GF_WORD_NONE && fds[GF_MACHINE_FDS + 1].revents))
