@@ -386,6 +386,7 @@ static int listen_at(const char *path)
 Test(supervisor, keeps_sockets_over_a_crash, .fini = finish, .timeout = 60)
 {
     char names[3][64], all_names[256], path[300], sockets[1024], *body = NULL;
+    char *program = process_program("restart_server");
     const struct answer *answer;
     struct client *waiting;
     int giver, error;
@@ -407,11 +408,12 @@ Test(supervisor, keeps_sockets_over_a_crash, .fini = finish, .timeout = 60)
     giver = listen_at(path);
     activate(sockets, all_names);
     process_free(rig.process);
-    rig.process = process_start(&(struct process_options){
-        .program = "/bin/sh",
-        .arguments = (const char *const[]){"-c", rig.preface, process_program("restart_server"), NULL},
-        .environment = environment,
-        .folder = rig.folder});
+    rig.process =
+        process_start(&(struct process_options){.program = "/bin/sh",
+                                                .arguments = (const char *const[]){"-c", rig.preface, program, NULL},
+                                                .environment = environment,
+                                                .folder = rig.folder});
+    free(program);
     cr_assert(not(zero(ptr, rig.process)));
     for (int i = 0; i < 3; i++)
         give(giver, manager_kept(manager, names[i]));

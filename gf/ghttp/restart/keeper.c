@@ -478,10 +478,3 @@ int gf_keeper_run(const char *text)
     }
     return keeper.status;
 }
-
-/* After the one that records the start of the process, which has a priority. */
-__attribute__((constructor)) static void keep_instead_of_main(void)
-{
-    if (gf_start_get()->keeper)
-        _exit(gf_keeper_run(gf_start_get()->keeper));
-}

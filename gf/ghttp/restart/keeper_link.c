@@ -24,6 +24,7 @@
 #include "../server/registry.h"
 #include "../server/server.h"
 #include "channel.h"
+#include "keeper.h"
 #include "machine.h"
 #include "socket_activation.h"
 
@@ -378,4 +379,14 @@ int gf_keeper_link_execute(pid_t serving)
     free(environment);
     free(variable);
     return result;
+}
+
+/*
+ * Here and not in keeper.c, which nobody else calls: a static link would leave it out. Runs after the constructor that
+ * records the start of the process, which has a priority.
+ */
+__attribute__((constructor)) static void keep_instead_of_main(void)
+{
+    if (gf_start_get()->keeper)
+        _exit(gf_keeper_run(gf_start_get()->keeper));
 }
