@@ -20,7 +20,6 @@
 #include "handover.h"
 #include "history.h"
 #include "keeper_link.h"
-#include "socket_activation.h"
 #include "supervisor.h"
 
 /* How often a drain tells how it stands: to the new process, and to the log. */
@@ -157,6 +156,14 @@ static void log_drained(ghttp_server *s, unsigned cut)
               (unsigned)atomic_load(&counters->raced), cut);
 }
 
+/* A process does not leave before the one before it, which may still have connections to pass on through it. */
+static bool may_end(const ghttp_server *s, bool force)
+{
+    if (force || gf_machine_now_ms() >= s->drain_until_ms)
+        return true;
+    return !gf_server_connections(s) && (M.successor.control < 0 || !gf_history_behind());
+}
+
 int64_t gf_machine_end_drained(bool force)
 {
     int64_t next = INT64_MAX;
@@ -164,7 +171,7 @@ int64_t gf_machine_end_drained(bool force)
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
         if (gf_server_state(s) != GF_SERVER_DRAINING)
             continue;
-        if (force || !gf_server_connections(s) || gf_machine_now_ms() >= s->drain_until_ms)
+        if (may_end(s, force))
             log_drained(s, gf_server_stop(s));
         else if (s->drain_until_ms < next)
             next = s->drain_until_ms;
@@ -193,11 +200,14 @@ void gf_machine_close_listeners(bool handed_over)
             gf_server_close_listeners(s, handed_over);
 }
 
-static void begin_shutdown(void)
+void gf_machine_begin_shutdown(void)
 {
     glog_info("server shutting down");
     gf_supervisor_stopping();
     gf_predecessor_say("shutdown");
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_SERVING)
+            gf_engine_empty(&s->service); /* who waits in the backlog has been promised an answer */
     gf_machine_cease_all();
     gf_machine_drain_all(0);
     gf_machine_close_listeners(false);
@@ -262,54 +272,6 @@ static void begin_restart(const struct gf_restart_request *request)
         begin_full_restart();
 }
 
-/* A process that a restart has started takes over with all servers or not at all. */
-static bool refuse_to_take_over(void)
-{
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
-        if (gf_server_state(s) != GF_SERVER_FAILED)
-            continue;
-        gf_predecessor_say_failed(s->error);
-        glog_error("not taking over: server \"%s\" did not start", s->name);
-        M.exit_status = 1;
-        begin_shutdown();
-        return true;
-    }
-    return false;
-}
-
-/* The process before this one waits for our word. */
-static void say_ready(void)
-{
-    int64_t began = M.greeting.restart_began_ms;
-
-    if (gf_predecessor_say_ready() < 0)
-        glog_warning("the process before this one has gone without a word; serving on");
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_SERVING)
-            gf_engine_resume(&s->service); /* not before all are up: a client that is let in is served */
-    pthread_mutex_lock(&M.lock);
-    M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
-    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it took over");
-    pthread_mutex_unlock(&M.lock);
-}
-
-/* g_wait() has been entered. */
-static void become_ready(void)
-{
-    bool waits = gf_predecessor_waits();
-
-    if (M.is_ready || (waits && refuse_to_take_over()))
-        return;
-    M.is_ready = true;
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
-        gf_server_own_listeners(s);
-        gf_socket_activation_disown(s);
-    }
-    gf_supervisor_ready();
-    if (waits)
-        say_ready();
-}
-
 static bool was_asked_to_stop(ghttp_server *s)
 {
     bool asked;
@@ -341,11 +303,11 @@ void gf_machine_serve(void)
     stop_asked_servers();
 
     if (gf_machine_flag(&M.set_up))
-        become_ready();
+        gf_machine_become_ready();
     if (M.step != gf_machine_serve)
         return;
     if (gf_machine_flag(&M.shutdown_asked)) {
-        begin_shutdown();
+        gf_machine_begin_shutdown();
     } else if (request && gf_machine_flag(&M.set_up)) { /* else not all servers have their listeners yet */
         begin_restart(request);
     } else {
@@ -446,10 +408,10 @@ void gf_machine_drain(void)
         word = gf_machine_hear_successor();
     if (word == GF_WORD_LEAVE) {
         gf_machine_hurry();
+    } else if (word == GF_WORD_SHUTDOWN) { /* it takes nothing any more */
+        gf_handover_end();
     } else if (word == GF_WORD_ROOM) {
         gf_predecessor_say("leave");
-    } else if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN) {
-        gf_handover_end();
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
         gf_handover_end();
         close(M.successor.control);

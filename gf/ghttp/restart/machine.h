@@ -87,6 +87,9 @@ bool gf_machine_is_graceful(void);
 
 void gf_machine_serve(void);
 void gf_machine_drain(void);
+/* g_wait() has been entered: takes over, or refuses to; does nothing the second time. */
+void gf_machine_become_ready(void);
+void gf_machine_begin_shutdown(void);
 /* Starts the new process; the way back leads to gf_machine_serve, the way on to gf_machine_drain. */
 void gf_machine_begin_start(void);
 

@@ -14,6 +14,7 @@
 
 #include <gf/glog/glog.h>
 
+#include "../../gproc/signals.h"
 #include "../../gproc/start.h"
 #include "../engine/tls.h"
 #include "channel.h"
@@ -42,8 +43,7 @@ static struct {
     struct gf_greeting greeting;
     struct ticket *tickets;
     bool spoken; /* ready or failed was said */
-} predecessor = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .handed = GF_HANDED_NONE, .greeting = {.generation = 1}};
+} predecessor = {.lock = PTHREAD_MUTEX_INITIALIZER, .handed = GF_HANDED_NONE, .greeting = {.generation = 1}};
 
 /* ---- meeting ---- */
 
@@ -320,6 +320,7 @@ int gf_predecessor_say_ready(void)
     gf_handed_finish(&predecessor.handed);
     close_tickets();
     take_standard_error_back();
+    gf_signals_end_start();
     predecessor.spoken = true;
     result = send_word(ready);
     pthread_mutex_unlock(&predecessor.lock);
