@@ -132,6 +132,29 @@ Test(restart_failures, one_of_two_servers_does_not_start, .fini = finish, .timeo
     close(fd);
 }
 
+/* Whoever asked at the page reads there what whoever reads the log finds there. */
+Test(restart_failures, the_page_tells_the_reason, .fini = finish, .timeout = 60)
+{
+    char *body = NULL;
+
+    begin();
+    cr_assert(zero(int, rig_settings(&rig, "fault=exit1")));
+    cr_expect(eq(int, rig_page(&rig, "/restart", &body), 502));
+    cr_assert(not(zero(ptr, body)));
+    cr_expect(not(zero(ptr, strstr(body, "ended with exit status 1"))), "%s", body);
+    cr_expect(not(zero(ptr, strstr(body, "cannot open the database: no such table"))), "%s", body);
+    free(body);
+    body = NULL;
+    cr_expect(eq(int, rig_page(&rig, "/restart?newExeFilePath=/nowhere", &body), 404));
+    cr_assert(not(zero(ptr, body)));
+    cr_expect(not(zero(ptr, strstr(body, "No such file"))), "%s", body);
+    free(body);
+    cr_expect(eq(int, rig_ask_pid(&rig), rig.first));
+    cr_assert(zero(int, rig_settings(&rig, NULL)));
+    cr_expect(gt(int, rig_restart_by_page(&rig), 0));
+    cr_expect(zero(u64, rig_load_end(&load)));
+}
+
 /* ---- executables that are none ----------------------------------------------------------------------------------- */
 
 static void make_file(const char *name, const char *text, mode_t mode)

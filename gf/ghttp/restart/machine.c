@@ -276,7 +276,7 @@ static void say_ready(void)
             gf_engine_resume(&s->service); /* not before all are up: a client that is let in is served */
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
-    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it serves");
+    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it took over");
     pthread_mutex_unlock(&M.lock);
 }
 
@@ -417,6 +417,8 @@ void gf_machine_drain(void)
         gf_machine_hurry();
     } else if (word == GF_WORD_ROOM) {
         gf_predecessor_say("leave");
+    } else if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN) {
+        gf_handover_end();
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
         gf_handover_end();
         close(M.successor.control);
