@@ -147,6 +147,8 @@ static int send_connection(const struct copy *copy, int fd)
 static void keep(struct copy *copy)
 {
     pthread_mutex_lock(&handover.lock);
+    if (!handover.number)
+        handover.number = (uint64_t)getpid() << 30; /* another process may come to speak over the same channel */
     copy->number = ++handover.number;
     copy->next = handover.copies;
     handover.copies = copy;
@@ -201,6 +203,22 @@ void gf_handover_begin(int control, const struct cJSON *ready)
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_SERVING && is_taken(s, ready))
             gf_engine_set_mover(&s->service, &mover);
+}
+
+void gf_handover_follow(int control, const struct cJSON *offer)
+{
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (atomic_load(&s->service.mover) && !is_taken(s, offer))
+            gf_engine_set_mover(&s->service, NULL);
+    atomic_store(&handover.control, control);
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (atomic_load(&s->service.mover))
+            gf_engine_set_mover(&s->service, &mover); /* once more: after this, no loop uses the channel before */
+}
+
+bool gf_handover_goes_on(void)
+{
+    return atomic_load(&handover.control) >= 0;
 }
 
 void gf_handover_end(void)

@@ -148,14 +148,20 @@ static void log_drained(ghttp_server *s, unsigned cut)
               (unsigned)atomic_load(&counters->raced), cut);
 }
 
+bool gf_machine_is_between(void)
+{
+    return gf_predecessor_fd() >= 0 && gf_handover_goes_on();
+}
+
 int64_t gf_machine_end_drained(bool force)
 {
+    bool between = gf_machine_is_between();
     int64_t next = INT64_MAX;
 
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
         if (gf_server_state(s) != GF_SERVER_DRAINING)
             continue;
-        if (force || !gf_server_connections(s) || gf_machine_now_ms() >= s->drain_until_ms)
+        if (force || (!gf_server_connections(s) && !between) || gf_machine_now_ms() >= s->drain_until_ms)
             log_drained(s, gf_server_stop(s));
         else if (s->drain_until_ms < next)
             next = s->drain_until_ms;
@@ -377,7 +383,7 @@ void gf_machine_report_drain(void)
         M.drain_logged_ms = now;
         log_what_holds_up();
     }
-    if (M.successor.control < 0 || now - M.reported_ms < DRAIN_REPORT_MS)
+    if (M.successor.control < 0 || M.passed_on || now - M.reported_ms < DRAIN_REPORT_MS)
         return;
     M.reported_ms = now;
     report = gf_history_report();
@@ -391,6 +397,36 @@ int64_t gf_machine_next_report(int64_t next)
     int64_t report = gf_machine_now_ms() + DRAIN_REPORT_MS;
 
     return next < report ? next : report;
+}
+
+static bool everything_is_answered(void)
+{
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_DRAINING && gf_server_connections(s))
+            return false;
+    return true;
+}
+
+/*
+ * We have nothing left, but the process before us has requests in flight, whose connections we would move on when
+ * they become idle. It gets our end of the channel to the new process instead, and closes the one to us: when we hear
+ * that, we have had all that was on its way.
+ */
+static void step_aside(void)
+{
+    struct cJSON *message, *ports;
+
+    if (M.passed_on || !gf_machine_is_between() || !everything_is_answered())
+        return;
+    message = cJSON_CreateObject();
+    ports = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(M.offer, "http"), true);
+    if (ports && cJSON_AddStringToObject(message, "type", "successor") &&
+        cJSON_AddItemToObject(message, "http", ports)) {
+        M.passed_on = gf_predecessor_send(message, M.successor.control) != -EAGAIN;
+        ports = NULL;
+    }
+    cJSON_Delete(ports);
+    cJSON_Delete(message);
 }
 
 void gf_machine_drain(void)
@@ -408,7 +444,10 @@ void gf_machine_drain(void)
         gf_machine_enter(GF_GRACEFUL_GONE, NULL);
         return;
     }
+    step_aside();
     gf_machine_report_drain();
+    if (M.passed_on)
+        fds[GF_MACHINE_FDS].fd = -1; /* its words are for the process before us */
     gf_machine_wait_for(fds, GF_MACHINE_FDS + 2, gf_machine_next_report(next));
     gf_successor_relay(&M.successor);
     if (fds[GF_MACHINE_FDS].revents)
@@ -417,21 +456,14 @@ void gf_machine_drain(void)
         gf_machine_hurry();
     } else if (word == GF_WORD_ROOM) {
         gf_predecessor_say("leave");
-    } else if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN) {
+    } else if (word == GF_WORD_SHUTDOWN) { /* what is left here ends here */
         gf_handover_end();
+        gf_predecessor_say("shutdown");
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
         gf_handover_end();
         close(M.successor.control);
         M.successor.control = -1;
     }
-}
-
-static bool everything_is_answered(void)
-{
-    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_DRAINING && gf_server_connections(s))
-            return false;
-    return true;
 }
 
 void gf_machine_resume_all(void)
@@ -482,5 +514,7 @@ void *gf_machine_main(void *arg)
     gf_handover_end();
     gf_handover_forget();
     gf_successor_release(&M.successor);
+    cJSON_Delete(M.offer);
+    M.offer = NULL;
     return NULL;
 }

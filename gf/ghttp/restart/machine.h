@@ -45,6 +45,8 @@ struct gf_machine {
     struct gf_greeting greeting;
     struct gf_successor successor;
     char *executable;
+    struct cJSON *offer;     /* what the successor takes: its "ready" */
+    bool passed_on;          /* our predecessor was given our successor */
     int64_t deadline_ms;     /* of the state */
     int64_t heard_ms;        /* the new process's last sign of life */
     int64_t pinged_ms;       /* our last question for one */
@@ -110,6 +112,8 @@ void gf_machine_cease_all(void);
 void gf_machine_drain_all(int grace_ms);
 void gf_machine_resume_all(void);
 void gf_machine_close_listeners(bool handed_over);
+/* Whether the process before us still moves connections to us, and we move them on. */
+bool gf_machine_is_between(void);
 /* Ends the servers whose drain is complete or has lasted too long; when the next has lasted too long. */
 int64_t gf_machine_end_drained(bool force);
 

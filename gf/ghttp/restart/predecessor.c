@@ -339,6 +339,17 @@ void gf_predecessor_say(const char *word)
     pthread_mutex_unlock(&predecessor.lock);
 }
 
+int gf_predecessor_send(const struct cJSON *message, int fd)
+{
+    int result = -EPIPE;
+
+    pthread_mutex_lock(&predecessor.lock);
+    if (predecessor.handed.control >= 0)
+        result = gf_channel_send(predecessor.handed.control, message, &fd, 1);
+    pthread_mutex_unlock(&predecessor.lock);
+    return result;
+}
+
 /* ---- what it sends afterwards ---- */
 
 int gf_predecessor_fd(void)
