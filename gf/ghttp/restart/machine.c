@@ -148,20 +148,26 @@ static void log_drained(ghttp_server *s, unsigned cut)
               (unsigned)atomic_load(&counters->raced), cut);
 }
 
-bool gf_machine_is_between(void)
+/* Whether the process before us still moves connections to us, and we move them on. */
+static bool is_between(void)
 {
     return gf_predecessor_fd() >= 0 && gf_handover_goes_on();
 }
 
+/* What the process before us passes on through us is ours too: see step_aside(). */
+static bool may_end(const ghttp_server *s, bool force)
+{
+    return force || gf_machine_now_ms() >= s->drain_until_ms || (!gf_server_connections(s) && !is_between());
+}
+
 int64_t gf_machine_end_drained(bool force)
 {
-    bool between = gf_machine_is_between();
     int64_t next = INT64_MAX;
 
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
         if (gf_server_state(s) != GF_SERVER_DRAINING)
             continue;
-        if (force || (!gf_server_connections(s) && !between) || gf_machine_now_ms() >= s->drain_until_ms)
+        if (may_end(s, force))
             log_drained(s, gf_server_stop(s));
         else if (s->drain_until_ms < next)
             next = s->drain_until_ms;
@@ -194,6 +200,9 @@ static void begin_shutdown(void)
 {
     glog_info("server shutting down");
     gf_predecessor_say("shutdown");
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_SERVING)
+            gf_engine_empty(&s->service); /* who waits in the backlog has been promised an answer */
     gf_machine_cease_all();
     gf_machine_drain_all(0);
     gf_machine_close_listeners(false);
@@ -416,7 +425,7 @@ static void step_aside(void)
 {
     struct cJSON *message, *ports;
 
-    if (M.passed_on || !gf_machine_is_between() || !everything_is_answered())
+    if (M.passed_on || !is_between() || !everything_is_answered())
         return;
     message = cJSON_CreateObject();
     ports = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(M.offer, "http"), true);
@@ -454,11 +463,11 @@ void gf_machine_drain(void)
         word = gf_machine_hear_successor();
     if (word == GF_WORD_LEAVE) {
         gf_machine_hurry();
-    } else if (word == GF_WORD_ROOM) {
-        gf_predecessor_say("leave");
-    } else if (word == GF_WORD_SHUTDOWN) { /* what is left here ends here */
+    } else if (word == GF_WORD_SHUTDOWN) { /* it takes nothing any more */
         gf_handover_end();
         gf_predecessor_say("shutdown");
+    } else if (word == GF_WORD_ROOM) {
+        gf_predecessor_say("leave");
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
         gf_handover_end();
         close(M.successor.control);

@@ -112,8 +112,6 @@ void gf_machine_cease_all(void);
 void gf_machine_drain_all(int grace_ms);
 void gf_machine_resume_all(void);
 void gf_machine_close_listeners(bool handed_over);
-/* Whether the process before us still moves connections to us, and we move them on. */
-bool gf_machine_is_between(void);
 /* Ends the servers whose drain is complete or has lasted too long; when the next has lasted too long. */
 int64_t gf_machine_end_drained(bool force);
 
