@@ -32,17 +32,30 @@ void gf_response_reset(struct ghttp_request *r)
     r->response.status = 200;
     r->response.headers.count = 0;
     r->response.failed = false;
+    r->response.final = false;
     r->response.failure = NULL;
     gf_buffer_reset(&r->response.body, BODY_KEEP);
+}
+
+/* Neither failed nor final. */
+static bool can_write(const ghttp_request *r)
+{
+    return !r->response.failed && !r->response.final;
 }
 
 /* The first reason stays. */
 static void fail(ghttp_request *r, const char *reason)
 {
-    if (r->response.failed)
+    if (!can_write(r))
         return;
     r->response.failed = true;
     r->response.failure = reason;
+}
+
+void ghttp_response_fail(ghttp_request *r, const char *reason)
+{
+    const char *copy = reason ? gf_arena_strdup(r->arena, reason) : NULL;
+    fail(r, copy ? copy : "the handler gave no reason");
 }
 
 static void check_body(ghttp_request *r, int error)
@@ -59,7 +72,7 @@ static void check_body(ghttp_request *r, int error)
 
 void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_t size)
 {
-    if (!r->response.failed && size > 0)
+    if (can_write(r) && size > 0)
         check_body(r, gf_buffer_append(&r->response.body, data, size));
 }
 
@@ -78,7 +91,7 @@ void ghttp_response_writeln(ghttp_request *r, const char *text)
 __attribute__((format(printf, 2, 0))) static void write_formatted(ghttp_request *r, const char *format,
                                                                   va_list arguments)
 {
-    if (!r->response.failed)
+    if (can_write(r))
         check_body(r, gf_buffer_vprintf(&r->response.body, format, arguments));
 }
 
@@ -101,13 +114,16 @@ void ghttp_response_writefln(ghttp_request *r, const char *format, ...)
 
 void ghttp_response_clear(ghttp_request *r)
 {
-    gf_buffer_reset(&r->response.body, BODY_KEEP);
+    if (!r->response.final)
+        gf_buffer_reset(&r->response.body, BODY_KEEP);
 }
 
 /* ---- the head --------------------------------------------------------------------------------- */
 
 void ghttp_response_set_status(ghttp_request *r, int status)
 {
+    if (r->response.final)
+        return;
     if (status >= 200 && status <= 599)
         r->response.status = status;
     else
@@ -165,6 +181,8 @@ int ghttp_response_set_header(ghttp_request *r, const char *name, const char *va
 {
     if (!name || !gf_is_token(name, strlen(name)) || is_reserved(name, value))
         return -EINVAL;
+    if (r->response.final)
+        return -EALREADY;
     if (!value) {
         gf_fields_remove(&r->response.headers, name);
         return 0;
@@ -197,7 +215,7 @@ int gf_response_default_type(ghttp_request *r)
 
 static void set_content_type(ghttp_request *r, const char *type)
 {
-    if (ghttp_response_set_header(r, "Content-Type", type) != 0)
+    if (!r->response.final && ghttp_response_set_header(r, "Content-Type", type) != 0)
         fail(r, "the headers outgrew their memory");
 }
 

@@ -30,6 +30,8 @@ struct gf_settings {
     char *graceful_health_path;
     bool keep_alive;
     bool graceful;
+    bool route_over_write;
+    bool dump_router_map;
     int64_t graceful_ready_timeout;
     int64_t graceful_shutdown_timeout;
     int64_t graceful_probation;
