@@ -25,7 +25,8 @@ int gf_bind_route(ghttp_server *s, const char *call, const struct gf_route_wish 
         return result;
     if (!wish.pattern || !wish.handler)
         return gf_server_fail(s, -EINVAL, "%s: the %s is NULL", call, wish.pattern ? "handler" : "pattern");
-    wish.name = place.handler;
+    if (!wish.name)
+        wish.name = place.handler;
     wish.place = place.text[0] ? place.text : NULL;
     wish.overwrites = s->settings.route_over_write;
     result = gf_router_add(s->router, &wish, error, sizeof(error));

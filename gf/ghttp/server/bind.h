@@ -9,8 +9,8 @@
 #include "server.h"
 
 /*
- * Binds a route for the public function `call`: the names and the place of the wish are found here. 0 or a negative
- * errno, with the message on the server.
+ * Binds a route for the public function `call`. The place of the wish is found here, and so is the handler's name if it
+ * has none. 0 or a negative errno, with the message on the server.
  */
 int gf_bind_route(ghttp_server *s, const char *call, const struct gf_route_wish *wish);
 

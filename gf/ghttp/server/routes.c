@@ -137,8 +137,8 @@ static void format_path(const ghttp_route *route, char *text, size_t size)
 
 static void log_row(const char *const cells[COLUMNS], const size_t widths[COLUMNS])
 {
-    glog_info("%-*s | %-*s | %-*s | %-*s | %s", (int)widths[0], cells[0], (int)widths[1], cells[1], (int)widths[2],
-              cells[2], (int)widths[3], cells[3], cells[4]);
+    glog_info("%-*s | %-*s | %-*s | %-*s |%s%s", (int)widths[0], cells[0], (int)widths[1], cells[1], (int)widths[2],
+              cells[2], (int)widths[3], cells[3], *cells[4] ? " " : "", cells[4]);
 }
 
 static void widen(size_t widths[COLUMNS], const char *const cells[COLUMNS])
