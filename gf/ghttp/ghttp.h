@@ -351,6 +351,117 @@ GF_API void ghttp_note_place(const char *handler, const char *file, int line);
 /** @endcond */
 #endif
 
+/* ---- servers: ready-made middleware ----------------------------------------------------------- */
+/*
+ * For ghttp_server_use_with(), ghttp_server_bind_middleware_with() and ghttp_group_use_with(), with their options as the
+ * argument. Options, and all texts in them, stay the caller's and live as long as the server; a member that is zero has
+ * its default.
+ */
+
+/** Whose pages a browser lets read the answers of this server. */
+typedef struct ghttp_cors {
+    const char *origins;         /**< "https://a.example,https://b.example:8443"; NULL or "*": any */
+    const char *methods;         /**< NULL: all that routes can be bound to */
+    const char *headers;         /**< of requests; NULL: Origin,Content-Type,Accept,User-Agent,Cookie,Authorization,
+                                      X-Auth-Token,X-Requested-With */
+    const char *exposed_headers; /**< of answers, besides those that every page may read; NULL: none */
+    bool credentials;            /**< cookies and logins too; only with named origins, it is ignored without */
+    int max_age;                 /**< seconds for which a browser may keep the answer; 0: 3628800; below: none */
+} ghttp_cors;
+
+/**
+ * Cross-origin requests: answers a browser's question in advance (OPTIONS with Access-Control-Request-Method) by 204,
+ * without going on, and marks the answers to what it then sends. Argument: const ghttp_cors *, or NULL for every
+ * origin, without credentials.
+ */
+GF_API void ghttp_middleware_cors(ghttp_request *r);
+
+/**
+ * Answers that all look alike: `{"code":0,"message":"OK","data":…}`, with what ghttp_response_set_data() and
+ * ghttp_response_set_error() were given. Without an error the code of a status that is not 200 is 61 for 403, 65 for 404
+ * and 64 for others. Leaves answers alone that have a body, redirections, and streams (text/event-stream,
+ * application/octet-stream, multipart/x-mixed-replace). No argument.
+ */
+GF_API void ghttp_middleware_response(ghttp_request *r);
+
+/** Answers 400 to a body that is not JSON; requests without a body go on. No argument. */
+GF_API void ghttp_middleware_json_body(ghttp_request *r);
+
+/** A user and his password. */
+typedef struct ghttp_user {
+    const char *name;
+    const char *password;
+} ghttp_user;
+
+/** Who may enter by name and password. */
+typedef struct ghttp_basic_auth {
+    const char *realm;       /**< what the browser shows; NULL: "restricted" */
+    const ghttp_user *users; /**< ended by one without a name; or NULL */
+    /** Or asked, where users has no such pair; may block. NULL: nobody is. */
+    bool (*check)(ghttp_request *r, const char *name, const char *password);
+} ghttp_basic_auth;
+
+/**
+ * HTTP's basic authentication: 401 to all others. Passwords are compared in constant time. The name is to be had from
+ * ghttp_request_user(). Argument: const ghttp_basic_auth *; without it every answer is a 500.
+ */
+GF_API void ghttp_middleware_basic_auth(ghttp_request *r);
+
+/** Who may enter by a token. */
+typedef struct ghttp_bearer_auth {
+    const char *realm;         /**< NULL: "restricted" */
+    const char *const *tokens; /**< ended by NULL; or NULL */
+    /** Or asked, where tokens does not have it; may block. NULL: nobody is. */
+    bool (*check)(ghttp_request *r, const char *token);
+} ghttp_bearer_auth;
+
+/** The same for `Authorization: Bearer <token>`. Argument: const ghttp_bearer_auth *; without it every answer is a 500.
+ */
+GF_API void ghttp_middleware_bearer_auth(ghttp_request *r);
+
+/**
+ * Gives each request an id, in X-Request-Id of the answer: the one of the request's own X-Request-Id if that is 1 to 128
+ * letters, digits and `._-`, else 32 random hexadecimal digits. To be had from ghttp_request_id(). No argument.
+ */
+GF_API void ghttp_middleware_request_id(ghttp_request *r);
+
+/** A limit on the requests of each client. */
+typedef struct ghttp_rate_limit ghttp_rate_limit;
+
+/**
+ * @param per_second how many requests of a client are served in the long run, 0.001 to 1,000,000.
+ * @param burst how many at once after a pause, 1 to 1,000,000.
+ * @return a limit, to be used for one server or several; NULL with errno EINVAL or ENOMEM. Some 2 MiB: it remembers up
+ *         to 65,536 clients, and forgets those first that are farthest from their limit.
+ * Thread: any thread.
+ */
+GF_API ghttp_rate_limit *ghttp_rate_limit_new(double per_second, unsigned burst);
+
+/** Not before all servers that use it have stopped. NULL is fine. */
+GF_API void ghttp_rate_limit_free(ghttp_rate_limit *limit);
+
+/**
+ * Answers 429 with Retry-After to a client, told by ghttp_request_client_ip() (of IPv6 the /64), that sends more than its
+ * limit. Argument: ghttp_rate_limit *; without it every answer is a 500.
+ */
+GF_API void ghttp_middleware_rate_limit(ghttp_request *r);
+
+/**
+ * Compresses bodies of 1,024 bytes and more for clients that accept gzip, unless they have a Content-Encoding or are
+ * of a type that is compressed already (images, sound, video, archives). Runs round what writes the body, so it is to be
+ * bound before. An answer that mixes a secret with text of the request should not be compressed: its size tells about
+ * the secret. No argument.
+ */
+GF_API void ghttp_middleware_gzip(ghttp_request *r);
+
+/**
+ * Names the proxies whose X-Forwarded-For is believed, for ghttp_request_client_ip(): the address farthest to the right
+ * that is not one of theirs. It counts from here on, so call it before binding middleware that asks.
+ * @param list addresses and networks: "127.0.0.1, 10.0.0.0/8, fd00::/8, unix".
+ * @return 0 or -EINVAL, -ENOMEM. Thread: before start.
+ */
+GF_API int ghttp_server_trust_proxies(ghttp_server *s, const char *list);
+
 /* ---- requests --------------------------------------------------------------------------------- */
 /* All of these: the request's own thread. What is absent is NULL. */
 
@@ -366,6 +477,9 @@ GF_API const char *ghttp_request_host(const ghttp_request *r);
 GF_API const char *ghttp_request_header(const ghttp_request *r, const char *name);
 /** The address at the other end of the connection: "127.0.0.1", "::1", "unix". */
 GF_API const char *ghttp_request_remote_ip(ghttp_request *r);
+/** The address of the client: behind a proxy of ghttp_server_trust_proxies() the one that it names, else the remote
+ * one. Headers alone never change it. */
+GF_API const char *ghttp_request_client_ip(ghttp_request *r);
 /** Whether it came over TLS. */
 GF_API bool ghttp_request_is_https(const ghttp_request *r);
 /** The server that was asked. */
@@ -399,6 +513,11 @@ GF_API bool ghttp_request_get_bool(ghttp_request *r, const char *name, bool fall
 GF_API const void *ghttp_request_body(ghttp_request *r, size_t *ret_size);
 /** The body as JSON, parsed once and freed with the request; NULL when it is none. */
 GF_API struct cJSON *ghttp_request_json(ghttp_request *r);
+
+/** The id that ghttp_middleware_request_id() has given it; NULL without. */
+GF_API const char *ghttp_request_id(const ghttp_request *r);
+/** Who it is from, as ghttp_middleware_basic_auth() has found out; NULL without. */
+GF_API const char *ghttp_request_user(const ghttp_request *r);
 
 /** In middleware: runs what comes after it, and returns when that has ended. Once: a second call does nothing, nor does
  * one in a handler or a hook. */
@@ -460,6 +579,10 @@ GF_API int ghttp_response_status(const ghttp_request *r);
  *         more than 8 KiB of them (an answer's head has its place beside the request's); -ENOMEM.
  */
 GF_API int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value);
+/** What ghttp_middleware_response() puts under "data". The JSON goes over to the request, also on error. 0, -ENOMEM. */
+GF_API int ghttp_response_set_data(ghttp_request *r, struct cJSON *data);
+/** What ghttp_middleware_response() puts under "code" and "message"; the status stays as it is. 0, -ENOMEM. */
+GF_API int ghttp_response_set_error(ghttp_request *r, int code, const char *message);
 /** Takes the body back, not the headers. */
 GF_API void ghttp_response_clear(ghttp_request *r);
 /**

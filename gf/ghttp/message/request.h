@@ -83,6 +83,7 @@ struct ghttp_request {
     struct cJSON *json;
     bool json_parsed;
     const char *remote_ip;
+    const char *client_ip; /* as a trusted proxy says; NULL: the remote one */
 
     /* the way through the chain */
     const struct gf_route *route;
