@@ -57,7 +57,7 @@ static const char *in_folder(const char *name)
     return path;
 }
 
-static const char *text_of(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static const char *text_of(const char *format, ...)
 {
     static char texts[8][256];
     static int next;

@@ -203,6 +203,9 @@ Test(admin, shows_the_status_as_json)
     cr_expect(eq(str, text(json, "state"), "serving"));
     expect_part(text(json, "executable"), "/admin_server");
     cr_expect(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(json, "last_restart")));
+    cr_expect(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(json, "predecessor")));
+    cr_expect(cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(json, "history")));
+    cr_expect(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(json, "tls")));
     cJSON_Delete(json);
 }
 
@@ -222,13 +225,20 @@ Test(admin, shows_the_servers_as_json)
     cr_expect(eq(dbl, number(s, "requests"), 0));
     cr_expect(eq(dbl, number(s, "refused"), 0));
     cr_expect(eq(dbl, number(s, "overloaded"), 0));
+    cr_expect(eq(dbl, number(s, "moved"), 0));
+    cr_expect(eq(dbl, number(s, "closed"), 0));
+    cr_expect(eq(dbl, number(s, "raced"), 0));
+    cr_expect(eq(dbl, number(s, "cut"), 0));
+    cr_expect(zero(int, cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(s, "running"))));
     cr_assert(eq(int, cJSON_GetArraySize(listeners), 2));
     snprintf(address, sizeof(address), "127.0.0.1:%d", port);
     snprintf(path, sizeof(path), "unix:%s/s", folder);
     cr_expect(eq(str, text(cJSON_GetArrayItem(listeners, 0), "scheme"), "http"));
     cr_expect(eq(str, text(cJSON_GetArrayItem(listeners, 0), "address"), address));
     cr_expect(eq(dbl, number(cJSON_GetArrayItem(listeners, 0), "port"), port));
+    cr_expect(eq(dbl, number(cJSON_GetArrayItem(listeners, 0), "waiting"), 0));
     cr_expect(eq(str, text(cJSON_GetArrayItem(listeners, 1), "address"), path));
+    cr_expect(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(listeners, 1), "waiting")));
     cJSON_Delete(json);
 }
 
@@ -320,6 +330,32 @@ Test(admin, sends_headers_that_keep_the_page_to_itself)
     expect_part(reply.head, "Cache-Control: no-store\r\n");
     expect_part(reply.head, "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'");
     forget(&reply);
+}
+
+/* Which requests run, only a request that blocks can find out; all else the page knows without a thread. */
+Test(admin, has_its_data_when_every_thread_is_taken)
+{
+    struct client *waiting;
+    const struct answer *answer;
+    int status = 200, error = 0;
+
+    start("GF_HANDLER_THREADS=1", NULL, NULL);
+    make_gate();
+    waiting = client_connect_port(port);
+    cr_assert(waiting != NULL);
+    cr_assert(zero(int, client_send_text(waiting, "GET /wait HTTP/1.1\r\n" LOCAL "\r\n")));
+    cr_assert(zero(int, process_wait_line(server, "waiting", 10000)));
+    for (int i = 0; i < 1000 && status == 200; i++)
+        status = ask_status("GET /debug/admin/status", LOCAL);
+    cr_assert(eq(int, status, 503));
+    cJSON *json = ask_json("GET /debug/admin", 200);
+    cr_expect(
+        ge(dbl, number(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "servers"), 0), "overloaded"), 1));
+    cJSON_Delete(json);
+    open_gate();
+    answer = client_receive(waiting, &error);
+    cr_assert(answer != NULL, "%s", strerror(-error));
+    client_close(waiting);
 }
 
 /* ---- restart ----------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,7 @@ Test(blocking, the_first_block_of_the_only_loop_is_noticed)
 
         begin_sleep(&raw, s->port);
         cr_assert(http_server_serves(s));
-        cr_assert(not(raw_has(&raw, "slept")));
+        cr_assert(eq(int, raw_read_size(&raw, 1, 0), -ETIMEDOUT), "it has waited for the sleeper");
         if (i % 2)
             raw_close(&raw);
         else
@@ -171,8 +172,10 @@ Test(blocking, a_burst_on_a_known_route_leaves_the_leader_alone)
 /* ---- children ------------------------------------------------------------------------------------------------------
  */
 
-static void expect_no_sockets(int pid)
+/* The child may open files of its own: a locale, a library. What the server has open is of these kinds. */
+static void expect_no_descriptors_of_ours(int pid)
 {
+    static const char *const ours[] = {"socket:", "anon_inode:", "pipe:", "/dev/", "/memfd:"};
     char path[64], target[256];
 
     snprintf(path, sizeof(path), "/proc/%d/fd", pid);
@@ -183,12 +186,12 @@ static void expect_no_sockets(int pid)
 
         snprintf(link, sizeof(link), "%s/%s", path, entry->d_name);
         ssize_t size = readlink(link, target, sizeof(target) - 1);
-        if (size < 0)
-            continue;
+        if (size < 0 || atoi(entry->d_name) <= 2)
+            continue; /* the program's own standard ones are meant to be there */
         target[size] = 0;
-        cr_assert(not(strncmp(target, "socket:", 7) == 0), "descriptor %s is a %s", entry->d_name, target);
-        cr_assert(not(strncmp(target, "anon_inode:", 11) == 0), "descriptor %s is a %s", entry->d_name, target);
-        cr_assert(le(int, atoi(entry->d_name), 2), "descriptor %s is %s", entry->d_name, target);
+        for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+            cr_assert(ne(int, strncmp(target, ours[i], strlen(ours[i])), 0), "descriptor %s is %s", entry->d_name,
+                      target);
     }
     closedir(folder);
 }
@@ -212,7 +215,7 @@ static void expect_clean_child(struct client *c)
     int pid = ask_thread(c, "/spawn");
 
     cr_assert(gt(int, pid, 0));
-    expect_no_sockets(pid);
+    expect_no_descriptors_of_ours(pid);
     expect_no_blocked_signals(pid);
     snprintf(path, sizeof(path), "/reap?pid=%d", pid);
     cr_assert(eq(int, ask_thread(c, path), 1));

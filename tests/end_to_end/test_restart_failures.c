@@ -32,7 +32,7 @@ static void finish(void)
 
 static void begin(void)
 {
-    cr_assert(zero(int, rig_begin(&rig, "set_gracefulReadyTimeout=700ms")));
+    cr_assert(zero(int, rig_begin(&rig, "set_gracefulReadyTimeout=2500ms")));
     cr_assert(zero(int, rig_load_start(&load, &rig)));
     cr_assert(zero(int, rig_load_wait(&load, 5)));
 }
@@ -59,10 +59,10 @@ static void fail_as(const struct fault *faults, size_t count, const char *always
     for (size_t i = 0; i < count; i++) {
         char settings[512];
 
-        snprintf(settings, sizeof(settings), "set_gracefulReadyTimeout=700ms\n%s\n%s", always, faults[i].settings);
+        snprintf(settings, sizeof(settings), "set_gracefulReadyTimeout=2500ms\n%s\n%s", always, faults[i].settings);
         cr_assert(zero(int, rig_settings(&rig, settings)));
         fail_once("/restart", &faults[i]);
-        cr_assert(zero(int, rig_settings(&rig, "set_gracefulReadyTimeout=700ms")));
+        cr_assert(zero(int, rig_settings(&rig, "set_gracefulReadyTimeout=2500ms")));
         cr_assert(gt(int, rig_restart_by_api(&rig), 0), "after %s", faults[i].settings);
         cr_assert(zero(int, rig_load_wait(&load, 3)));
         cr_assert(zero(int, rig_wait_processes(&rig, 1, 20000)));
@@ -130,6 +130,29 @@ Test(restart_failures, one_of_two_servers_does_not_start, .fini = finish, .timeo
     snprintf(address, sizeof(address), "address_2=127.0.0.1:%d", port);
     fail_as(faults, sizeof(faults) / sizeof(*faults), address);
     close(fd);
+}
+
+/* Whoever asked at the page reads there what whoever reads the log finds there. */
+Test(restart_failures, the_page_tells_the_reason, .fini = finish, .timeout = 60)
+{
+    char *body = NULL;
+
+    begin();
+    cr_assert(zero(int, rig_settings(&rig, "fault=exit1")));
+    cr_expect(eq(int, rig_page(&rig, "/restart", &body), 502));
+    cr_assert(not(zero(ptr, body)));
+    cr_expect(not(zero(ptr, strstr(body, "ended with exit status 1"))), "%s", body);
+    cr_expect(not(zero(ptr, strstr(body, "cannot open the database: no such table"))), "%s", body);
+    free(body);
+    body = NULL;
+    cr_expect(eq(int, rig_page(&rig, "/restart?newExeFilePath=/nowhere", &body), 404));
+    cr_assert(not(zero(ptr, body)));
+    cr_expect(not(zero(ptr, strstr(body, "No such file"))), "%s", body);
+    free(body);
+    cr_expect(eq(int, rig_ask_pid(&rig), rig.first));
+    cr_assert(zero(int, rig_settings(&rig, NULL)));
+    cr_expect(gt(int, rig_restart_by_page(&rig), 0));
+    cr_expect(zero(u64, rig_load_end(&load)));
 }
 
 /* ---- executables that are none ----------------------------------------------------------------------------------- */

@@ -188,13 +188,13 @@ Test(shutdown, of_one_server_leaves_the_other, .fini = finish, .timeout = 60)
     expect_end(15000);
 }
 
-/* What has not started yet never serves. */
+/* What has not started yet never serves. The program goes on to g_wait(), which waits for what did. */
 Test(shutdown, while_the_program_starts, .fini = finish, .timeout = 60)
 {
     struct client *slow;
 
     for (int busy = 0; busy < 2; busy++) {
-        cr_assert(zero(int, rig_begin(&rig, "between_delay_ms=400")));
+        cr_assert(zero(int, rig_begin(&rig, "fault=goes_on\nbetween_delay_ms=400")));
         slow = busy ? begin_sleep(&rig.http, 1000) : NULL;
         cr_assert(zero(int, kill(rig.pid, SIGTERM)));
         expect_line("server shutting down");

@@ -4,6 +4,7 @@
  *   GF_ADDRESS        a comma list of addresses
  *   GF_ADMIN_PATTERN  where the page is; not set: /debug/admin
  *   GF_ADMIN_TOKEN, GF_ADMIN_FOLDERS, GF_READY_TIMEOUT  the settings adminToken, adminExeFolders, gracefulReadyTimeout
+ *   GF_HANDLER_THREADS  likewise handlerThreads
  *   GF_GRACEFUL       0: off
  *
  * /wait does not answer before the named pipe "gate" in the working folder is opened for writing.
@@ -39,6 +40,7 @@ int main(void)
         {"GF_ADMIN_TOKEN", "adminToken"},
         {"GF_ADMIN_FOLDERS", "adminExeFolders"},
         {"GF_READY_TIMEOUT", "gracefulReadyTimeout"},
+        {"GF_HANDLER_THREADS", "handlerThreads"},
     };
     const char *graceful = getenv("GF_GRACEFUL");
     ghttp_server *s = g_server("ad <&> min");

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -111,32 +112,50 @@ int gf_branch_adopt(struct gf_branch *branch, int fd, uint64_t consumed)
     return gf_lane_add(branch->http, fd, &peer, size, key, true, consumed);
 }
 
-static size_t list_running(const struct gf_lane *lane, struct gf_running *running, size_t room)
+/* Makes room for one that began at this moment where it belongs; NULL: there are older ones enough. */
+static struct gf_running *insert_running(struct gf_running *running, size_t *count, size_t room, int64_t since_ms)
+{
+    size_t at = *count;
+
+    while (at && running[at - 1].since_ms > since_ms)
+        at--;
+    if (at == room)
+        return NULL;
+    if (*count < room)
+        ++*count;
+    memmove(&running[at + 1], &running[at], (*count - at - 1) * sizeof(*running));
+    return &running[at];
+}
+
+static size_t list_running(const struct gf_lane *lane, struct gf_running *running, size_t count, size_t room)
 {
     const struct gf_connection *c;
-    size_t count = 0;
 
     TAILQ_FOREACH(c, &lane->waits[GF_WAIT_HANDLER], in_wait)
     {
         const struct gf_exchange *x = c->exchange;
+        struct gf_running *entry;
 
-        if (!x || x->state != GF_EXCHANGE_RUNNING || !x->request.route)
+        if (!x || x->state != GF_EXCHANGE_RUNNING)
             continue;
-        if (count == room)
+        entry = insert_running(running, &count, room, c->since_ms);
+        if (!entry) /* all that follow began later */
             break;
-        running[count].since_ms = c->since_ms;
-        snprintf(running[count].method, sizeof(running[count].method), "%s", x->request.method);
-        snprintf(running[count].route, sizeof(running[count].route), "%s", x->request.route->path);
-        count++;
+        *entry = (struct gf_running){.since_ms = c->since_ms, .request = &x->request};
+        snprintf(entry->method, sizeof(entry->method), "%s", x->request.method);
+        snprintf(entry->route, sizeof(entry->route), "%s",
+                 x->request.route ? x->request.route->path : "(no route)"); /* its middleware runs */
     }
     return count;
 }
 
-size_t gf_branch_running(const struct gf_branch *branch, struct gf_running *running, size_t room)
+size_t gf_branch_running(const struct gf_branch *branch, struct gf_running *running, size_t count, size_t room)
 {
-    size_t count = branch->http ? list_running(branch->http, running, room) : 0;
-
-    return count + (branch->https ? list_running(branch->https, running + count, room - count) : 0);
+    if (branch->http)
+        count = list_running(branch->http, running, count, room);
+    if (branch->https)
+        count = list_running(branch->https, running, count, room);
+    return count;
 }
 
 static bool close_lane(struct gf_lane **lane)

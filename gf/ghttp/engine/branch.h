@@ -37,8 +37,8 @@ void gf_branch_drain(struct gf_branch *branch, bool on, int grace_ms);
 void gf_branch_release(struct gf_branch *branch);
 /* Takes a connection from another process in; fd is the branch's in every outcome. 0 or a negative errno. */
 int gf_branch_adopt(struct gf_branch *branch, int fd, uint64_t consumed);
-/* Copies of the requests that handlers have now, the oldest first, room at most; how many. */
-size_t gf_branch_running(const struct gf_branch *branch, struct gf_running *running, size_t room);
+/* Adds copies of the requests that handlers have now to count others: the oldest first, and room of them; how many. */
+size_t gf_branch_running(const struct gf_branch *branch, struct gf_running *running, size_t count, size_t room);
 /* Ends the lanes with their connections. false: handlers still have some of these; the lanes stay. */
 bool gf_branch_close(struct gf_branch *branch);
 

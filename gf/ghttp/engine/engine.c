@@ -24,7 +24,8 @@ static struct {
     pthread_mutex_t lock;
     struct gf_worker *workers;
     unsigned count;
-} engine = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_mutex_t branches_lock; /* guards each service's branches, against their end, for those who only look */
+} engine = {.lock = PTHREAD_MUTEX_INITIALIZER, .branches_lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* What libmicrohttpd believes to be the end of the world is logged before it aborts. */
 static void log_panic(void *cls, const char *file, unsigned line, const char *reason)
@@ -203,26 +204,35 @@ static int adopt_in_branch(struct gf_branch *branch, struct errand *errand)
 
 static int list_running_in_branch(struct gf_branch *branch, struct errand *errand)
 {
-    errand->running_count += gf_branch_running(branch, errand->running + errand->running_count,
-                                               errand->running_room - errand->running_count);
+    errand->running_count = gf_branch_running(branch, errand->running, errand->running_count, errand->running_room);
     return 0;
 }
 
-static void free_branches(struct gf_service *service)
+static void set_branches(struct gf_service *service, struct gf_branch **branches)
 {
-    for (unsigned n = 0; service->branches && n < engine.count; n++)
-        gf_branch_free(service->branches[n]);
-    free(service->branches);
-    service->branches = NULL;
+    pthread_mutex_lock(&engine.branches_lock);
+    service->branches = branches;
+    pthread_mutex_unlock(&engine.branches_lock);
+}
+
+static void free_branches(struct gf_branch **branches)
+{
+    for (unsigned n = 0; branches && n < engine.count; n++)
+        gf_branch_free(branches[n]);
+    free(branches);
 }
 
 static int make_branches(struct gf_service *service)
 {
-    service->branches = calloc(engine.count, sizeof(*service->branches));
-    for (unsigned n = 0; service->branches && n < engine.count; n++)
-        if (!(service->branches[n] = gf_branch_new(&engine.workers[n], service)))
+    struct gf_branch **branches = calloc(engine.count, sizeof(*branches));
+
+    for (unsigned n = 0; branches && n < engine.count; n++)
+        if (!(branches[n] = gf_branch_new(&engine.workers[n], service))) {
+            free_branches(branches);
             return -ENOMEM;
-    return service->branches ? 0 : -ENOMEM;
+        }
+    set_branches(service, branches);
+    return branches ? 0 : -ENOMEM;
 }
 
 int gf_engine_add(struct gf_service *service, bool accept_now, char *error, size_t error_size)
@@ -234,7 +244,6 @@ int gf_engine_add(struct gf_service *service, bool accept_now, char *error, size
 
     if (result < 0) {
         snprintf(error, error_size, "no memory for the workers");
-        free_branches(service);
         return result;
     }
     result = on_every_loop(service, &open);
@@ -320,8 +329,12 @@ unsigned gf_engine_remove(struct gf_service *service, bool *ret_clean)
     on_every_loop(service, &close);
     atomic_fetch_add(&service->counters.cut, cut);
     *ret_clean = !close.stuck;
-    if (*ret_clean)
-        free_branches(service);
+    if (*ret_clean) {
+        struct gf_branch **branches = service->branches;
+
+        set_branches(service, NULL);
+        free_branches(branches);
+    }
     return cut;
 }
 
@@ -329,8 +342,10 @@ size_t gf_engine_running(struct gf_service *service, struct gf_running *running,
 {
     struct errand list = {.fn = list_running_in_branch, .running = running, .running_room = room};
 
+    pthread_mutex_lock(&engine.branches_lock);
     if (service->branches)
         on_every_loop(service, &list);
+    pthread_mutex_unlock(&engine.branches_lock);
     return list.running_count;
 }
 

@@ -69,11 +69,15 @@ void gf_engine_facts(struct gf_engine_facts *ret_facts);
 /* A request whose handler runs now. */
 struct gf_running {
     char method[16];
-    char route[112];  /* the pattern that it was found by */
-    int64_t since_ms; /* CLOCK_MONOTONIC */
+    char route[112];              /* the pattern that it was found by */
+    int64_t since_ms;             /* CLOCK_MONOTONIC */
+    const ghttp_request *request; /* whose it is; only to be compared, for it may have ended by now */
 };
 
-/* Copies of the requests that run in this service, those that began first in each worker, room at most; how many. */
+/*
+ * Copies of the requests that run in this service, those that began first, the oldest first, room at most; how many.
+ * Thread: any, at any time. Each loop is asked, so that a handler that calls this may lose its own.
+ */
 size_t gf_engine_running(struct gf_service *service, struct gf_running *running, size_t room);
 
 #endif

@@ -276,7 +276,7 @@ static void say_ready(void)
             gf_engine_resume(&s->service); /* not before all are up: a client that is let in is served */
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
-    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it serves");
+    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it took over");
     pthread_mutex_unlock(&M.lock);
 }
 

@@ -129,13 +129,20 @@ static void refuse(ghttp_request *r, const struct action *action, int status, co
 
 /* ---- the page and its data -------------------------------------------------------------------- */
 
-static void serve_status(ghttp_request *r, const struct action *action)
+static void write_status(ghttp_request *r, const ghttp_request *asker)
 {
-    cJSON *status = gf_admin_status_new();
+    cJSON *status = gf_admin_status_new(asker);
 
-    (void)action;
     ghttp_response_write_json(r, status);
     cJSON_Delete(status);
+}
+
+/* What runs, it has to ask the loops for: away from them, or the one that it runs on would wait for itself. */
+static void serve_status(ghttp_request *r, const struct action *action)
+{
+    (void)action;
+    gf_pace_caught(r->route->pace);
+    write_status(r, r);
 }
 
 static void serve_page(ghttp_request *r, const struct action *action)
@@ -144,10 +151,10 @@ static void serve_page(ghttp_request *r, const struct action *action)
     cJSON *status;
 
     if (choose_format(r, FORMAT_HTML) == FORMAT_JSON) {
-        serve_status(r, action);
+        write_status(r, NULL);
         return;
     }
-    status = gf_admin_status_new();
+    status = gf_admin_status_new(NULL);
     if (status && base)
         gf_admin_page_write(r, status, base);
     else

@@ -70,6 +70,40 @@ static void write_onoff(ghttp_request *r, const cJSON *item)
     ghttp_response_write(r, cJSON_IsTrue(item) ? "on" : "off");
 }
 
+static void write_kept(ghttp_request *r, const cJSON *item)
+{
+    ghttp_response_write(r, cJSON_IsTrue(item) ? "kept over restarts" : "none to keep");
+}
+
+static void write_pid(ghttp_request *r, const cJSON *item)
+{
+    if (cJSON_IsNumber(item) && item->valuedouble > 0)
+        ghttp_response_writef(r, "%.0f", item->valuedouble);
+    else
+        ghttp_response_write(r, "–");
+}
+
+/* How long something took that takes milliseconds, or seconds when it goes wrong. */
+static void write_took(ghttp_request *r, const cJSON *item)
+{
+    double ms = cJSON_IsNumber(item) ? item->valuedouble : 0;
+
+    if (ms < 1000)
+        ghttp_response_writef(r, "%.0f ms", ms);
+    else
+        ghttp_response_writef(r, "%.1f s", ms / 1000);
+}
+
+/* "2018-05-18T11:02:04.812Z", for people. */
+static void write_time(ghttp_request *r, const cJSON *item)
+{
+    const char *text = cJSON_IsString(item) ? item->valuestring : "";
+    int date = (int)strcspn(text, "T");
+
+    if (text[date])
+        ghttp_response_writef(r, "%.*s %.8s UTC", date, text, text + date + 1);
+}
+
 static void write_duration(ghttp_request *r, const cJSON *item)
 {
     int64_t seconds = cJSON_IsNumber(item) ? (int64_t)(item->valuedouble / 1000) : 0;
@@ -94,6 +128,8 @@ static void write_listeners(ghttp_request *r, const cJSON *array)
         write_escaped(r, text_of(item, "scheme"));
         ghttp_response_write(r, " ");
         write_escaped(r, text_of(item, "address"));
+        if (number_of(item, "waiting") > 0)
+            ghttp_response_writef(r, " · %.0f waiting", number_of(item, "waiting"));
         ghttp_response_write(r, item->next ? "\n" : "");
     }
 }
@@ -112,6 +148,7 @@ static const struct field details[] = {
     {"workers", "Workers", "text", "", write_text},
     {"threads", "Threads", "text", "", write_text},
     {"idle_threads", "Idle threads", "text", "", write_text},
+    {"tls", "TLS sessions", "kept", "", write_kept},
     {"executable", "Executable", "text", "wide", write_text},
 };
 
@@ -131,51 +168,108 @@ static void write_fields(ghttp_request *r, const cJSON *status, const struct fie
     ghttp_response_write(r, "</dl>\n");
 }
 
+/* What has become of the process before this one; the script writes here too. */
+static void write_predecessor(ghttp_request *r, const cJSON *status)
+{
+    const cJSON *predecessor = cJSON_GetObjectItemCaseSensitive(status, "predecessor");
+    bool lost = number_of(predecessor, "raced") + number_of(predecessor, "cut") > 0;
+    bool gone = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(predecessor, "gone"));
+
+    ghttp_response_writef(r, "<p id=\"predecessor\" class=\"%s\">", lost ? "bad" : gone ? "soft" : "");
+    write_escaped(r, text_of(predecessor, "message"));
+    ghttp_response_write(r, "</p>\n");
+}
+
 static void write_process(ghttp_request *r, const cJSON *status)
 {
     ghttp_response_write(r, "<section>\n");
     write_fields(r, status, headline, sizeof(headline) / sizeof(*headline));
+    write_predecessor(r, status);
     write_fields(r, status, details, sizeof(details) / sizeof(*details));
     ghttp_response_write(r, "</section>\n");
 }
 
-/* ---- the servers ------------------------------------------------------------------------------ */
+/* ---- tables ----------------------------------------------------------------------------------- */
 
-static const struct field columns[] = {
-    {"name", "Server", "text", "", write_text},
-    {"state", "State", "text", "", write_text},
-    {"listeners", "Listens on", "listeners", "", write_listeners},
-    {"connections", "Connections", "text", "number", write_text},
-    {"in_flight", "In flight", "text", "number", write_text},
-    {"requests", "Answered", "text", "number", write_text},
-    {"refused", "Refused", "text", "number", write_text},
-    {"overloaded", "Overloaded", "text", "number", write_text},
+/* An array of the status; the script finds its way by the table's id and its head. */
+struct table {
+    const char *key; /* of the array, and the table's id */
+    const char *title;
+    bool optional; /* an empty one is hidden */
+    size_t count;
+    struct field columns[8];
 };
-#define COLUMN_COUNT (sizeof(columns) / sizeof(*columns))
 
-static void write_server(ghttp_request *r, const cJSON *server)
+static const struct table servers = {
+    "servers",
+    "Servers",
+    false,
+    8,
+    {
+        {"name", "Server", "text", "", write_text},
+        {"state", "State", "text", "", write_text},
+        {"listeners", "Listens on", "listeners", "", write_listeners},
+        {"connections", "Connections", "text", "number", write_text},
+        {"in_flight", "In flight", "text", "number", write_text},
+        {"requests", "Answered", "text", "number", write_text},
+        {"refused", "Refused", "text", "number", write_text},
+        {"overloaded", "Overloaded", "text", "number", write_text},
+    },
+};
+/* Only the script fills it: what runs is not asked for where a page is merely opened. */
+static const struct table running = {
+    "running",
+    "Requests that have run for more than a second",
+    true,
+    3,
+    {
+        {"request", "Request", "text", "", write_text},
+        {"server", "Server", "text", "", write_text},
+        {"ms", "For", "duration", "number", write_duration},
+    },
+};
+static const struct table history = {
+    "history",
+    "Restarts",
+    true,
+    5,
+    {
+        {"generation", "Generation", "text", "", write_text},
+        {"pid", "Process", "pid", "", write_pid},
+        {"at", "When", "time", "", write_time},
+        {"took_ms", "Took", "took", "number", write_took},
+        {"reason", "Outcome", "text", "wide", write_text},
+    },
+};
+
+static void write_row(ghttp_request *r, const struct table *table, const cJSON *item)
 {
-    ghttp_response_write(r, "<tr>");
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        ghttp_response_writef(r, "<td class=\"%s\" data-label=\"%s\">", columns[i].style, columns[i].label);
-        columns[i].write(r, cJSON_GetObjectItemCaseSensitive(server, columns[i].key));
+    bool failed = cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(item, "ok"));
+
+    ghttp_response_writef(r, "<tr class=\"%s\">", failed ? "bad" : "");
+    for (size_t i = 0; i < table->count; i++) {
+        const struct field *column = &table->columns[i];
+
+        ghttp_response_writef(r, "<td class=\"%s\" data-label=\"%s\">", column->style, column->label);
+        column->write(r, cJSON_GetObjectItemCaseSensitive(item, column->key));
         ghttp_response_write(r, "</td>");
     }
     ghttp_response_write(r, "</tr>\n");
 }
 
-static void write_servers(ghttp_request *r, const cJSON *status)
+static void write_table(ghttp_request *r, const struct table *table, const cJSON *status)
 {
-    const cJSON *server;
+    const cJSON *array = cJSON_GetObjectItemCaseSensitive(status, table->key), *item;
 
-    ghttp_response_write(r, "<section>\n<table>\n<thead><tr>");
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        ghttp_response_writef(r, "<th class=\"%s\" data-key=\"%s\" data-kind=\"%s\">%s</th>", columns[i].style,
-                              columns[i].key, columns[i].kind, columns[i].label);
-    ghttp_response_write(r, "</tr></thead>\n<tbody id=\"servers\">\n");
-    cJSON_ArrayForEach(server, cJSON_GetObjectItemCaseSensitive(status, "servers"))
+    ghttp_response_writef(r, "<section%s>\n<h2>%s</h2>\n<table id=\"%s\">\n<thead><tr>",
+                          table->optional && !cJSON_GetArraySize(array) ? " hidden" : "", table->title, table->key);
+    for (size_t i = 0; i < table->count; i++)
+        ghttp_response_writef(r, "<th class=\"%s\" data-key=\"%s\" data-kind=\"%s\">%s</th>", table->columns[i].style,
+                              table->columns[i].key, table->columns[i].kind, table->columns[i].label);
+    ghttp_response_write(r, "</tr></thead>\n<tbody>\n");
+    cJSON_ArrayForEach(item, array)
     {
-        write_server(r, server);
+        write_row(r, table, item);
     }
     ghttp_response_write(r, "</tbody>\n</table>\n</section>\n");
 }
@@ -218,7 +312,9 @@ static void write_actions(ghttp_request *r, const cJSON *status, const char *bas
     ghttp_response_write(r, "\"><button>Restart</button></div>\n</form>\n"
                             "<p id=\"outcome\" role=\"status\"></p>\n");
     write_last(r, status);
-    ghttp_response_write(r, "</section>\n<section>\n<details><summary>Shut down</summary>\n");
+    ghttp_response_write(r, "</section>\n");
+    write_table(r, &history, status);
+    ghttp_response_write(r, "<section>\n<details><summary>Shut down</summary>\n");
     write_form(r, "shutdown", base);
     ghttp_response_write(r, "<p>This ends the process with all its servers, as soon as the requests in flight are "
                             "answered. Nobody starts it again from here.</p>\n"
@@ -280,7 +376,8 @@ void gf_admin_page_write(ghttp_request *r, const struct cJSON *status, const cha
     begin_document(r, nonce, base);
     ghttp_response_write(r, "<header><h1>Server admin</h1><span id=\"live\"></span></header>\n");
     write_process(r, status);
-    write_servers(r, status);
+    write_table(r, &servers, status);
+    write_table(r, &running, status);
     write_actions(r, status, base);
     ghttp_response_writef(r, "<script nonce=\"%s\">\n", nonce);
     ghttp_response_write(r, gf_admin_script);

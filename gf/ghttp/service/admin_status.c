@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <gf/gproc/gproc.h>
@@ -15,6 +16,9 @@
 #include "../restart/graceful.h"
 #include "../server/registry.h"
 #include "../server/server.h"
+
+/* Requests that a server's list of running ones shows: as many as a person reads. */
+#define RUNNING_MAX 20
 
 static void put_number(cJSON *object, const char *name, double number, bool *complete)
 {
@@ -71,6 +75,14 @@ static void put_item(cJSON *object, const char *name, cJSON *item, bool *complet
     }
 }
 
+static void append_item(cJSON *array, cJSON *item, bool *complete)
+{
+    if (!item || !cJSON_AddItemToArray(array, item)) {
+        cJSON_Delete(item);
+        *complete = false;
+    }
+}
+
 static cJSON *whole_or_none(cJSON *object, bool complete)
 {
     if (complete)
@@ -112,6 +124,80 @@ cJSON *gf_admin_outcome_new(const struct gf_outcome *outcome)
     return whole_or_none(object, complete);
 }
 
+static cJSON *make_history_entry(const struct gf_history_entry *entry)
+{
+    cJSON *object = cJSON_CreateObject();
+    bool complete = object != NULL;
+    time_t seconds = (time_t)(entry->at_ms / 1000);
+    char date[32] = "", at[48];
+    struct tm utc;
+
+    if (gmtime_r(&seconds, &utc))
+        strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(at, sizeof(at), "%s.%03dZ", date, (int)(entry->at_ms % 1000));
+    put_number(object, "generation", entry->generation, &complete);
+    put_number(object, "pid", entry->pid, &complete);
+    put_number(object, "result", entry->result, &complete);
+    put_bool(object, "ok", entry->result == 0, &complete);
+    put_number(object, "took_ms", (double)entry->took_ms, &complete);
+    put_text(object, "at", at, &complete);
+    put_text(object, "reason", entry->reason, &complete);
+    return whole_or_none(object, complete);
+}
+
+/* The newest first. */
+static cJSON *make_history(const struct gf_graceful_facts *facts)
+{
+    cJSON *array = cJSON_CreateArray();
+    bool complete = array != NULL;
+
+    for (size_t i = facts->history_count; i-- > 0 && complete;)
+        append_item(array, make_history_entry(&facts->history[i]), &complete);
+    return whole_or_none(array, complete);
+}
+
+/* ---- the process before this one -------------------------------------------------------------- */
+
+static const char *plural(unsigned long long count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void format_drain(const struct gf_drain_report *report, char *text, size_t size)
+{
+    unsigned long long moved = report->moved, closed = report->closed, raced = report->raced, cut = report->cut;
+    unsigned left = report->in_flight ? report->in_flight : report->connections;
+    int used = snprintf(
+        text, size, "process %d %s: %llu connection%s moved, %llu closed with notice, %llu raced, %llu cut",
+        (int)report->pid, report->gone ? "has drained and gone" : "drains", moved, plural(moved), closed, raced, cut);
+
+    if (left && used > 0 && (size_t)used < size)
+        snprintf(text + used, size - (size_t)used, "; %u %s%s still %s", left,
+                 report->in_flight ? "request" : "connection", plural(left),
+                 report->in_flight ? (left == 1 ? "runs" : "run") : "open");
+}
+
+static cJSON *make_predecessor(const struct gf_drain_report *report)
+{
+    char text[256];
+    cJSON *object = report->pid ? cJSON_CreateObject() : cJSON_CreateNull();
+    bool complete = object != NULL;
+
+    if (!report->pid)
+        return object;
+    format_drain(report, text, sizeof(text));
+    put_number(object, "pid", report->pid, &complete);
+    put_bool(object, "gone", report->gone, &complete);
+    put_number(object, "moved", (double)report->moved, &complete);
+    put_number(object, "closed", (double)report->closed, &complete);
+    put_number(object, "raced", (double)report->raced, &complete);
+    put_number(object, "cut", (double)report->cut, &complete);
+    put_number(object, "in_flight", report->in_flight, &complete);
+    put_number(object, "connections", report->connections, &complete);
+    put_text(object, "message", text, &complete);
+    return whole_or_none(object, complete);
+}
+
 /* ---- servers ---------------------------------------------------------------------------------- */
 
 struct listing {
@@ -119,23 +205,60 @@ struct listing {
     bool complete;
 };
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+static cJSON *make_running_request(const struct gf_running *running, int64_t now)
+{
+    cJSON *object = cJSON_CreateObject();
+    bool complete = object != NULL;
+
+    put_text(object, "method", running->method, &complete);
+    put_text(object, "route", running->route, &complete);
+    put_number(object, "ms", (double)(now - running->since_ms), &complete);
+    return whole_or_none(object, complete);
+}
+
+static cJSON *make_running(ghttp_server *s, const ghttp_request *asker)
+{
+    struct gf_running running[RUNNING_MAX + 1]; /* the asker may be among them */
+    size_t count = gf_engine_running(&s->service, running, RUNNING_MAX + 1);
+    int64_t now = now_ms();
+    cJSON *array = cJSON_CreateArray();
+    bool complete = array != NULL;
+
+    for (size_t i = 0; i < count && complete; i++)
+        if (running[i].request != asker && cJSON_GetArraySize(array) < RUNNING_MAX)
+            append_item(array, make_running_request(&running[i], now), &complete);
+    return whole_or_none(array, complete);
+}
+
+static void put_count(cJSON *object, const char *name, const _Atomic uint64_t *count, bool *complete)
+{
+    put_number(object, name, (double)atomic_load(count), complete);
+}
+
 static void list_listener(const struct gf_listener *listener, void *arg)
 {
     struct listing *listing = arg;
     char text[GF_ADDRESS_TEXT_MAX + 8];
     cJSON *item = cJSON_CreateObject();
+    int waiting = gf_listener_waiting(listener);
 
     gf_listener_text(listener, text, sizeof(text));
     put_text(item, "scheme", listener->tls ? "https" : "http", &listing->complete);
     put_text(item, "address", text, &listing->complete);
     put_number(item, "port", listener->port, &listing->complete);
-    if (!item || !cJSON_AddItemToArray(listing->array, item)) {
-        cJSON_Delete(item);
-        listing->complete = false;
-    }
+    put_item(item, "waiting", waiting < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(waiting), &listing->complete);
+    append_item(listing->array, item, &listing->complete);
 }
 
-static cJSON *make_server(ghttp_server *s)
+static cJSON *make_server(ghttp_server *s, const ghttp_request *asker)
 {
     static const char *const states[] = {"new", "serving", "draining", "stopped", "failed"};
     static const struct gf_service_counters none;
@@ -152,31 +275,46 @@ static cJSON *make_server(ghttp_server *s)
     put_item(object, "listeners", listing.array, &listing.complete);
     put_number(object, "connections", atomic_load(&counters->connections), &listing.complete);
     put_number(object, "in_flight", atomic_load(&counters->in_flight), &listing.complete);
-    put_number(object, "requests", (double)atomic_load(&counters->requests), &listing.complete);
-    put_number(object, "refused", (double)atomic_load(&counters->refused), &listing.complete);
-    put_number(object, "overloaded", (double)atomic_load(&counters->overloaded), &listing.complete);
+    put_count(object, "requests", &counters->requests, &listing.complete);
+    put_count(object, "refused", &counters->refused, &listing.complete);
+    put_count(object, "overloaded", &counters->overloaded, &listing.complete);
+    put_count(object, "moved", &counters->moved, &listing.complete);
+    put_count(object, "closed", &counters->closed, &listing.complete);
+    put_count(object, "raced", &counters->raced, &listing.complete);
+    put_count(object, "cut", &counters->cut, &listing.complete);
+    if (asker)
+        put_item(object, "running", make_running(s, asker), &listing.complete);
     return whole_or_none(object, listing.complete);
 }
 
-static cJSON *make_servers(void)
+static cJSON *make_servers(const ghttp_request *asker)
 {
     cJSON *array = cJSON_CreateArray();
     bool complete = array != NULL;
 
-    for (ghttp_server *s = gf_registry_first(); s && complete; s = gf_registry_next(s)) {
-        cJSON *item = make_server(s);
-
-        if (!item || !cJSON_AddItemToArray(array, item)) {
-            cJSON_Delete(item);
-            complete = false;
-        }
-    }
+    for (ghttp_server *s = gf_registry_first(); s && complete; s = gf_registry_next(s))
+        append_item(array, make_server(s, asker), &complete);
     return whole_or_none(array, complete);
+}
+
+static void note_tls(const struct gf_listener *listener, void *arg)
+{
+    *(bool *)arg |= listener->tls;
+}
+
+/* A restart hands the keys of session tickets over, a full one has nobody to hand them to. */
+static bool keeps_tickets(bool graceful)
+{
+    bool tls = false;
+
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        gf_server_each_listener(s, note_tls, &tls);
+    return tls && graceful;
 }
 
 /* ---- the process ------------------------------------------------------------------------------ */
 
-cJSON *gf_admin_status_new(void)
+cJSON *gf_admin_status_new(const ghttp_request *asker)
 {
     struct gf_graceful_facts facts;
     struct gf_engine_facts engine;
@@ -198,6 +336,9 @@ cJSON *gf_admin_status_new(void)
     put_number(object, "idle_threads", engine.idle_threads, &complete);
     put_item(object, "last_restart", facts.has_outcome ? gf_admin_outcome_new(&facts.last) : cJSON_CreateNull(),
              &complete);
-    put_item(object, "servers", make_servers(), &complete);
+    put_item(object, "history", make_history(&facts), &complete);
+    put_item(object, "predecessor", make_predecessor(&facts.predecessor), &complete);
+    put_bool(object, "tls", keeps_tickets(facts.graceful), &complete);
+    put_item(object, "servers", make_servers(asker), &complete);
     return whole_or_none(object, complete);
 }
