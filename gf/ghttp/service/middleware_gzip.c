@@ -77,11 +77,17 @@ static bool is_dense(const char *type)
     return false;
 }
 
+/* Parts are parts of the bytes that there were; the others have no body. */
+static bool is_whole(int status)
+{
+    return status != 206 && status != 204 && status != 205 && status != 304;
+}
+
 static bool is_eligible(const ghttp_request *r)
 {
     const struct gf_fields *headers = &r->response.headers;
 
-    return !r->response.failed && r->response.body.size >= SIZE_MIN && r->response.status != 206 &&
+    return !r->response.failed && r->response.body.size >= SIZE_MIN && is_whole(r->response.status) &&
            !gf_fields_find(headers, "Content-Encoding") && !gf_fields_find(headers, "Content-Range") &&
            !is_dense(gf_fields_find(headers, "Content-Type"));
 }
