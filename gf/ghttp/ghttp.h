@@ -218,8 +218,8 @@ GF_API int ghttp_server_use_with(ghttp_server *s, ghttp_handler *middleware, voi
 
 /**
  * Middleware for the requests that a pattern `[METHOD:]/path[@domain]` fits, whether they find a route or not; the
- * pattern of the route does not matter. Runs after that of ghttp_server_use() and before that of groups, in the order of
- * these calls. What is bound for GET runs for HEAD too. Parameters of the pattern are given to nobody.
+ * pattern of the route does not matter. Runs after that of ghttp_server_use() and before that of groups, in the order
+ * of these calls. What is bound for GET runs for HEAD too. Parameters of the pattern are given to nobody.
  * @return 0 or a negative errno. Thread: before start.
  */
 GF_API int ghttp_server_bind_middleware(ghttp_server *s, const char *pattern, ghttp_handler *middleware);
@@ -353,9 +353,9 @@ GF_API void ghttp_note_place(const char *handler, const char *file, int line);
 
 /* ---- servers: ready-made middleware ----------------------------------------------------------- */
 /*
- * For ghttp_server_use_with(), ghttp_server_bind_middleware_with() and ghttp_group_use_with(), with their options as the
- * argument. Options, and all texts in them, stay the caller's and live as long as the server; a member that is zero has
- * its default.
+ * For ghttp_server_use_with(), ghttp_server_bind_middleware_with() and ghttp_group_use_with(), with their options as
+ * the argument. Options, and all texts in them, stay the caller's and live as long as the server; a member that is zero
+ * has its default.
  */
 
 /** Whose pages a browser lets read the answers of this server. */
@@ -378,8 +378,8 @@ GF_API void ghttp_middleware_cors(ghttp_request *r);
 
 /**
  * Answers that all look alike: `{"code":0,"message":"OK","data":…}`, with what ghttp_response_set_data() and
- * ghttp_response_set_error() were given. Without an error the code of a status that is not 200 is 61 for 403, 65 for 404
- * and 64 for others. Leaves answers alone that have a body, redirections, and streams (text/event-stream,
+ * ghttp_response_set_error() were given. Without an error the code of a status that is not 200 is 61 for 403, 65 for
+ * 404 and 64 for others. Leaves answers alone that have a body, redirections, and streams (text/event-stream,
  * application/octet-stream, multipart/x-mixed-replace). No argument.
  */
 GF_API void ghttp_middleware_response(ghttp_request *r);
@@ -420,8 +420,8 @@ typedef struct ghttp_bearer_auth {
 GF_API void ghttp_middleware_bearer_auth(ghttp_request *r);
 
 /**
- * Gives each request an id, in X-Request-Id of the answer: the one of the request's own X-Request-Id if that is 1 to 128
- * letters, digits and `._-`, else 32 random hexadecimal digits. To be had from ghttp_request_id(). No argument.
+ * Gives each request an id, in X-Request-Id of the answer: the one of the request's own X-Request-Id if that is 1 to
+ * 128 letters, digits and `._-`, else 32 random hexadecimal digits. To be had from ghttp_request_id(). No argument.
  */
 GF_API void ghttp_middleware_request_id(ghttp_request *r);
 
@@ -441,16 +441,16 @@ GF_API ghttp_rate_limit *ghttp_rate_limit_new(double per_second, unsigned burst)
 GF_API void ghttp_rate_limit_free(ghttp_rate_limit *limit);
 
 /**
- * Answers 429 with Retry-After to a client, told by ghttp_request_client_ip() (of IPv6 the /64), that sends more than its
- * limit. Argument: ghttp_rate_limit *; without it every answer is a 500.
+ * Answers 429 with Retry-After to a client, told by ghttp_request_client_ip() (of IPv6 the /64), that sends more than
+ * its limit. Argument: ghttp_rate_limit *; without it every answer is a 500.
  */
 GF_API void ghttp_middleware_rate_limit(ghttp_request *r);
 
 /**
  * Compresses bodies of 1,024 bytes and more for clients that accept gzip, unless they have a Content-Encoding or are
- * of a type that is compressed already (images, sound, video, archives). Runs round what writes the body, so it is to be
- * bound before. An answer that mixes a secret with text of the request should not be compressed: its size tells about
- * the secret. No argument.
+ * of a type that is compressed already (images, sound, video, archives). Runs round what writes the body, so it is to
+ * be bound before. An answer that mixes a secret with text of the request should not be compressed: its size tells
+ * about the secret. No argument.
  */
 GF_API void ghttp_middleware_gzip(ghttp_request *r);
 

@@ -147,8 +147,13 @@ Test(middleware, cors_of_named_origins)
                                     .exposed_headers = "X-B",
                                     .credentials = true,
                                     .max_age = -1};
-    static const char *const strangers[] = {"https://a.example.org", "https://a.exampl", "http://a.example", "null",
-                                            "https://a.example, http://b.example:81", "", "*"};
+    static const char *const strangers[] = {"https://a.example.org",
+                                            "https://a.exampl",
+                                            "http://a.example",
+                                            "null",
+                                            "https://a.example, http://b.example:81",
+                                            "",
+                                            "*"};
 
     use(ghttp_middleware_cors, &cors, hello);
     ask_from("GET", "http://b.example:81", NULL);
@@ -264,14 +269,22 @@ Test(middleware, basic_authentication)
     static const struct {
         const char *header, *user; /* NULL: refused */
     } cases[] = {
-        {"Basic YW5uOnNlY3JldA==", "ann"},  {"basic  YW5uOnNlY3JldA", "ann"}, /* without its padding */
-        {"Basic Ym9iOg==", "bob"},          {"Basic ZXZlOng6eQ==", "eve"},
-        {"Basic YW5uOnNlY3Jl", NULL},       {"Basic YW5uOnNlY3JldHM=", NULL}, /* less, more */
-        {"Basic Ym9iOnNlY3JldA==", NULL},   {"Basic bm9ib2R5Og==", NULL}, /* another's; without a password */
-        {"Basic YW5u", NULL},               {"Basic ", NULL},
-        {"Basic", NULL},                    {"Bearer YW5uOnNlY3JldA==", NULL},
-        {"Basic YW5uOnNlY3JldA=", "ann"},   {"Basic YW5uOnNlY3JldA==x", NULL},
-        {"Basic YW5u*nNlY3JldA==", NULL},   {"Basic YW5uOnNlY3JldAA=", NULL}, /* a NUL at the end */
+        {"Basic YW5uOnNlY3JldA==", "ann"},
+        {"basic  YW5uOnNlY3JldA", "ann"}, /* without its padding */
+        {"Basic Ym9iOg==", "bob"},
+        {"Basic ZXZlOng6eQ==", "eve"},
+        {"Basic YW5uOnNlY3Jl", NULL},
+        {"Basic YW5uOnNlY3JldHM=", NULL}, /* less, more */
+        {"Basic Ym9iOnNlY3JldA==", NULL},
+        {"Basic bm9ib2R5Og==", NULL}, /* another's; without a password */
+        {"Basic YW5u", NULL},
+        {"Basic ", NULL},
+        {"Basic", NULL},
+        {"Bearer YW5uOnNlY3JldA==", NULL},
+        {"Basic YW5uOnNlY3JldA=", "ann"},
+        {"Basic YW5uOnNlY3JldA==x", NULL},
+        {"Basic YW5u*nNlY3JldA==", NULL},
+        {"Basic YW5uOnNlY3JldAA=", NULL}, /* a NUL at the end */
         {"Basic Og==", NULL},
     };
 
@@ -298,7 +311,7 @@ Test(middleware, bearer_authentication)
     static const struct {
         const char *header;
         bool enters;
-    } cases[] = {{"Bearer abc", true},   {"bearer defg", true}, {"Bearer ", false},  {"Bearer", false},
+    } cases[] = {{"Bearer abc", true},   {"bearer defg", true}, {"Bearer ", false},   {"Bearer", false},
                  {"Bearer abcd", false}, {"Bearer ab", false},  {"Basic abc", false}, {"Bearer abcabc", false}};
 
     use(ghttp_middleware_bearer_auth, &auth, hello);
@@ -341,8 +354,9 @@ static void tell_id(ghttp_request *request)
 
 Test(middleware, requests_have_ids)
 {
-    static const char long_one[] = "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
-                                   "56789012345678901234567890123456789012345678";
+    static const char long_one[] =
+        "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+        "56789012345678901234567890123456789012345678";
     char before[64] = "";
 
     use(ghttp_middleware_request_id, NULL, tell_id);
@@ -518,8 +532,8 @@ Test(middleware, gzip_compresses_what_is_worth_it)
 Test(middleware, gzip_is_for_those_who_take_it)
 {
     static const char *const takers[] = {"gzip", "GZIP", "deflate, gzip", "*", "x-gzip", "gzip;q=0.001", "*;q=0, gzip"};
-    static const char *const others[] = {NULL, "", "deflate", "gzip;q=0", "gzip; q=0.000", "*;q=0", "gzip;q=0, *", "gzi",
-                                         "gzipp"};
+    static const char *const others[] = {NULL,          "",    "deflate", "gzip;q=0", "gzip; q=0.000", "*;q=0",
+                                         "gzip;q=0, *", "gzi", "gzipp"};
 
     use(ghttp_middleware_gzip, NULL, text);
     for (size_t i = 0; i < sizeof(takers) / sizeof(*takers); i++)
@@ -615,8 +629,9 @@ Test(middleware, without_named_proxies_headers_say_nothing)
 
 Test(middleware, lists_of_proxies_that_are_none)
 {
-    static const char *const lists[] = {NULL,        "",          " , ",    "10.0.0.0/33", "::/129",      "10.0.0.0/",
-                                        "10.0.0.0/a", "10.0.0/8", "localhost", "unix/8",   "10.0.0.0/-1", "10.0.0.0/0x8"};
+    static const char *const lists[] = {NULL,        "",          " , ",         "10.0.0.0/33",
+                                        "::/129",    "10.0.0.0/", "10.0.0.0/a",  "10.0.0/8",
+                                        "localhost", "unix/8",    "10.0.0.0/-1", "10.0.0.0/0x8"};
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
         s->error[0] = '\0';

@@ -265,17 +265,28 @@ Test(stages, patterns_of_middleware_fit_as_those_of_routes)
         const char *pattern, *method, *host, *target;
         bool fits;
     } cases[] = {
-        {"/user/*a", "GET", "h", "/user", true},       {"/user/*a", "GET", "h", "/user/1/2", true},
-        {"/user/*a", "GET", "h", "/users", false},     {"/user/:id", "GET", "h", "/user", false},
-        {"/user/:id", "GET", "h", "/user/1/2", false}, {"/user/:id", "GET", "h", "/user/a%2Fb", true},
-        {"/user", "GET", "h", "//user//", true},       {"/us%65r", "GET", "h", "/u%73er", true},
-        {"/User", "GET", "h", "/user", false},         {"/u-{id}.json", "GET", "h", "/u-1.json", true},
-        {"/u-{id}.json", "GET", "h", "/u-.json", false}, {"/", "GET", "h", "/", true},
-        {"/", "GET", "h", "/x", false},                {"/*", "GET", "h", "/", true},
-        {"GET:/x", "GET", "h", "/x", true},            {"GET:/x", "HEAD", "h", "/x", true},
-        {"GET:/x", "POST", "h", "/x", false},          {"POST:/x", "OPTIONS", "h", "/x", false},
-        {"/x@h,i", "GET", "h", "/x", true},            {"/x@h,i", "GET", "i", "/x", true},
-        {"/x@h,i", "GET", "j", "/x", false},           {"/x@H", "GET", "h", "/x", true},
+        {"/user/*a", "GET", "h", "/user", true},
+        {"/user/*a", "GET", "h", "/user/1/2", true},
+        {"/user/*a", "GET", "h", "/users", false},
+        {"/user/:id", "GET", "h", "/user", false},
+        {"/user/:id", "GET", "h", "/user/1/2", false},
+        {"/user/:id", "GET", "h", "/user/a%2Fb", true},
+        {"/user", "GET", "h", "//user//", true},
+        {"/us%65r", "GET", "h", "/u%73er", true},
+        {"/User", "GET", "h", "/user", false},
+        {"/u-{id}.json", "GET", "h", "/u-1.json", true},
+        {"/u-{id}.json", "GET", "h", "/u-.json", false},
+        {"/", "GET", "h", "/", true},
+        {"/", "GET", "h", "/x", false},
+        {"/*", "GET", "h", "/", true},
+        {"GET:/x", "GET", "h", "/x", true},
+        {"GET:/x", "HEAD", "h", "/x", true},
+        {"GET:/x", "POST", "h", "/x", false},
+        {"POST:/x", "OPTIONS", "h", "/x", false},
+        {"/x@h,i", "GET", "h", "/x", true},
+        {"/x@h,i", "GET", "i", "/x", true},
+        {"/x@h,i", "GET", "j", "/x", false},
+        {"/x@H", "GET", "h", "/x", true},
     };
     static int counts[sizeof(cases) / sizeof(*cases)];
 
@@ -461,13 +472,14 @@ static void tell_name(ghttp_request *request)
 
 Test(stages, hooks_have_the_precedence_of_routes)
 {
-    static const char *const patterns[] = {"/*all",    "/:x/*rest", "/a/{y}",     "/a/x-{y}", "/a/:y",  "/a/x-1/*z",
-                                           "GET:/:x/x-1", "/:x/x-1",   "/:w/:z@h", "/a/x-1", "GET:/a/x-1"};
+    static const char *const patterns[] = {"/*all",       "/:x/*rest", "/a/{y}",   "/a/x-{y}", "/a/:y",     "/a/x-1/*z",
+                                           "GET:/:x/x-1", "/:x/x-1",   "/:w/:z@h", "/a/x-1",   "GET:/a/x-1"};
 
     for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++)
         expect_bound(ghttp_server_bind_hook(s, patterns[i], GHTTP_HOOK_BEFORE_SERVE, tell_name));
-    cr_expect(eq(str, run_at("h", "/a/x-1"), "/:w/:z /a/x-1 /a/x-1 /a/x-1/*z /a/x-{y} /a/{y} /a/:y /:x/x-1 "
-                                                     "/:x/x-1 /:x/*rest /*all"));
+    cr_expect(eq(str, run_at("h", "/a/x-1"),
+                 "/:w/:z /a/x-1 /a/x-1 /a/x-1/*z /a/x-{y} /a/{y} /a/:y /:x/x-1 "
+                 "/:x/x-1 /:x/*rest /*all"));
 }
 
 static void late_changes(ghttp_request *request)

@@ -65,7 +65,7 @@ static struct gf_segment domain_segment(const char *domain)
 
 /* What is bound to the same paths and method on this domain; NULL if nothing is. */
 static struct gf_binding *find_same(const struct gf_router *router, const struct gf_pattern *pattern,
-                                          const char *domain)
+                                    const char *domain)
 {
     struct gf_segment first = domain_segment(domain);
     uint32_t node = gf_trie_find(&router->trie, GF_TRIE_ROOT, &first);

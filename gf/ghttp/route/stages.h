@@ -39,11 +39,11 @@ struct gf_steps {
 
 struct gf_stages {
     struct gf_arena *arena;
-    struct gf_steps middleware; /* what is for every request first, else in the order of binding */
-    size_t global_count;        /* of it, for every request */
+    struct gf_steps middleware;            /* what is for every request first, else in the order of binding */
+    size_t global_count;                   /* of it, for every request */
     struct gf_steps hooks[GF_STAGE_HOOKS]; /* those of patterns with precedence first */
-    struct gf_steps statuses;   /* those of domains first */
-    bool has_patterns;          /* the path must be cut for matchers */
+    struct gf_steps statuses;              /* those of domains first */
+    bool has_patterns;                     /* the path must be cut for matchers */
 };
 
 struct gf_stages *gf_stages_new(void);

@@ -17,7 +17,8 @@ int gf_bind_route(ghttp_server *s, const char *call, const struct gf_route_wish 
 /* The stages of the server, made at the first call; NULL: no memory, and the message is on the server. */
 struct gf_stages *gf_bind_stages(ghttp_server *s, const char *call);
 
-/* A step for a handler, named; from now on the server's requests pass its stages. 0, -EINVAL or -ENOMEM, with the message on the server. */
+/* A step for a handler, named; from now on the server's requests pass its stages. 0, -EINVAL or -ENOMEM, with the
+ * message on the server. */
 int gf_bind_make_step(ghttp_server *s, const char *call, ghttp_handler *fn, void *arg, struct gf_step *step);
 
 #endif

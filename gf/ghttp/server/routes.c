@@ -121,7 +121,8 @@ static int compare_rows(const void *left, const void *right)
     if (!order)
         order = strcmp(a->route.path, b->route.path);
     if (!order)
-        order = (strstr(b->route.middleware, "MIDDLEWARE") != NULL) - (strstr(a->route.middleware, "MIDDLEWARE") != NULL);
+        order =
+            (strstr(b->route.middleware, "MIDDLEWARE") != NULL) - (strstr(a->route.middleware, "MIDDLEWARE") != NULL);
     if (!order)
         order = strcmp(a->route.method, b->route.method);
     return order ? order : (a->number > b->number) - (a->number < b->number);
@@ -180,8 +181,8 @@ static void format_addresses(const ghttp_server *s, char *text, size_t size)
             snprintf(text + used, size - used, "...");
             return;
         }
-        used += (size_t)snprintf(text + used, size - used, "%s%s%s", used ? "," : "",
-                                 s->listeners[i].tls ? "tls" : "", one);
+        used += (size_t)snprintf(text + used, size - used, "%s%s%s", used ? "," : "", s->listeners[i].tls ? "tls" : "",
+                                 one);
     }
 }
 

@@ -1,9 +1,9 @@
 /*
  * A token bucket for each client: it holds `burst` tokens, gets `per_second` of them, and each request takes one.
  *
- * The table has a fixed size. An address can be in one of four places, found by a keyed hash, so that nobody outside can
- * choose whom to push out; pushed out is whoever has the most tokens, which loses the least.
- * Thread: any; one lock for the table, held for a look at four places.
+ * The table has a fixed size. An address can be in one of four places, found by a keyed hash, so that nobody outside
+ * can choose whom to push out; pushed out is whoever has the most tokens, which loses the least. Thread: any; one lock
+ * for the table, held for a look at four places.
  */
 #include <arpa/inet.h>
 #include <errno.h>
