@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -151,15 +152,35 @@ static bool standard_error_takes(void)
     return ready > 0 ? (fd.revents & POLLOUT) != 0 : ready < 0 && errno == EINTR;
 }
 
+/* A pipe whose reader has gone must not end the process: SIGPIPE is this thread's, and taken before anybody hears it.
+ */
+static ssize_t write_without_signal(const char *text, size_t size)
+{
+    const struct timespec at_once = {.tv_sec = 0};
+    sigset_t pipe_signal, before, pending;
+    ssize_t written;
+    bool was_pending;
+
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    was_pending = !sigpending(&pending) && sigismember(&pending, SIGPIPE) == 1;
+    do
+        written = write(STDERR_FILENO, text, size);
+    while (written < 0 && errno == EINTR);
+    if (written < 0 && errno == EPIPE && !was_pending)
+        while (sigtimedwait(&pipe_signal, NULL, &at_once) < 0 && errno == EINTR)
+            continue;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return written;
+}
+
 static bool write_once(const char *text, size_t size)
 {
     ssize_t written = -1;
 
-    if (standard_error_takes()) {
-        do
-            written = write(STDERR_FILENO, text, size);
-        while (written < 0 && errno == EINTR);
-    }
+    if (standard_error_takes())
+        written = write_without_signal(text, size);
     atomic_store(&stalled, written != (ssize_t)size);
     return written == (ssize_t)size;
 }

@@ -227,7 +227,7 @@ char *process_find_line(struct process *p, const char *text)
 
 char *process_program(const char *name)
 {
-    static const char *const folders[] = {"tests/programs", "examples", "bench/programs"};
+    static const char *const folders[] = {"tests/programs", "tests/fault_programs", "examples", "bench/programs"};
     const char *root = getenv("GF_TEST_PROGRAMS");
     if (!root || !*root)
         root = GF_TEST_PROGRAMS_DEFAULT;

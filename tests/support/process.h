@@ -21,7 +21,7 @@ struct process_options {
 };
 
 /*
- * The path of the program of tests/programs, examples or bench/programs with this name in the build under test: the one
+ * The path of the program of tests/programs, tests/fault_programs, examples or bench/programs with this name in the build under test: the one
  * that the environment variable GF_TEST_PROGRAMS names, else the one that this code belongs to. Allocated; NULL with
  * errno when there is none.
  */

@@ -61,7 +61,7 @@ int rig_settings(struct rig *rig, const char *lines)
 static struct process *start_process(const struct rig *rig)
 {
     struct process_options options = {.folder = rig->folder, .environment = rig->environment};
-    char *program = process_program("restart_server"), *script = NULL;
+    char *program = process_program(rig->program ? rig->program : "restart_server"), *script = NULL;
     const char *arguments[] = {"-c", NULL, program, NULL};
     struct process *process = NULL;
 

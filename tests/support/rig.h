@@ -19,6 +19,7 @@ struct rig {
     struct transport_target http, https;
     const char *const
         *environment;    /* what the first generation finds beside the test's own; may be set before the start */
+    const char *program; /* likewise: NULL is restart_server */
     const char *preface; /* likewise: shell commands that run in its process before it */
     struct process *process;
     pid_t first; /* generation: its number is that of the process group too */

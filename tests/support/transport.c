@@ -127,7 +127,8 @@ static int begin_tls(struct transport *t, const struct transport_target *target)
     const char *name = target->server_name ? target->server_name : "localhost";
     int result = gnutls_init(&t->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
     if (result >= 0)
-        result = gnutls_set_default_priority(t->tls);
+        result = target->priorities ? gnutls_priority_set_direct(t->tls, target->priorities, NULL)
+                                    : gnutls_set_default_priority(t->tls);
     if (result >= 0)
         result = gnutls_server_name_set(t->tls, GNUTLS_NAME_DNS, name, strlen(name));
     if (result >= 0)

@@ -18,6 +18,7 @@ struct transport_target {
     bool tls;
     const char *ca_path;     /* PEM; the server's certificate must be signed by it. NULL: any certificate will do */
     const char *server_name; /* SNI, and what the certificate is checked for; NULL: localhost */
+    const char *priorities;  /* GnuTLS's, to choose the version; NULL: its default */
     const void *session;     /* of an earlier connection, to be resumed (transport_session()) */
     size_t session_size;
 };

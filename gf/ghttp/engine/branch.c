@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "lane.h"
 #include "listener.h"
+#include "release.h"
 #include "service.h"
 #include "tcp_facts.h"
 #include "worker.h"
@@ -86,7 +87,7 @@ void gf_branch_drain(struct gf_branch *branch, bool on, int grace_ms)
 void gf_branch_release(struct gf_branch *branch)
 {
     if (branch->http)
-        branch->http->release_due = true;
+        gf_release_begin(branch->http);
 }
 
 int gf_branch_adopt(struct gf_branch *branch, int fd, uint64_t consumed)
@@ -109,6 +110,7 @@ int gf_branch_adopt(struct gf_branch *branch, int fd, uint64_t consumed)
     }
     if (service->address_counts) /* over its limit or not: it has been let in before */
         gf_address_counts_enter(service->address_counts, &peer, true, &key);
+    branch->http->release_due = true; /* we may be about to move all connections on in our turn */
     return gf_lane_add(branch->http, fd, &peer, size, key, true, consumed);
 }
 

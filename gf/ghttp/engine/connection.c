@@ -22,6 +22,15 @@
  * trip, and an end for clients that do not care. */
 #define GOODBYE_MS 1000
 
+/* Of other sockets the kernel does not count the bytes. */
+static bool is_tcp(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    return info && info->client_addr &&
+           (info->client_addr->sa_family == AF_INET || info->client_addr->sa_family == AF_INET6);
+}
+
 struct gf_connection *gf_connection_new(struct gf_lane *lane, struct MHD_Connection *mhd)
 {
     struct gf_connection *c = calloc(1, sizeof(*c));
@@ -33,7 +42,7 @@ struct gf_connection *gf_connection_new(struct gf_lane *lane, struct MHD_Connect
     c->mhd = mhd;
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     c->fd = info ? info->connect_fd : -1;
-    c->countable = !lane->tls;
+    c->countable = !lane->tls && is_tcp(mhd);
     c->adopted = lane->adopting;
     c->consumed = lane->accepting_consumed;
     c->answered = lane->adopting;

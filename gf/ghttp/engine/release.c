@@ -57,7 +57,7 @@ static int move_away(struct gf_connection *c, const struct gf_mover *mover, int 
     return result;
 }
 
-/* 0; -EAGAIN: not now; any other: not before its next request was answered. */
+/* 0; -EAGAIN: not now; -EMFILE: never; any other: not before its next request was answered. */
 static int release(struct gf_connection *c)
 {
     const struct gf_mover *mover = atomic_load(&c->lane->service->mover);
@@ -67,7 +67,7 @@ static int release(struct gf_connection *c)
         return -EBUSY;
     placeholder = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (placeholder < 0)
-        return -EAGAIN;
+        return -EMFILE;
     result = move_away(c, mover, placeholder);
     close(placeholder);
     return result;
@@ -96,10 +96,27 @@ static int release_list(struct gf_wait_list *list, unsigned *budget)
         if (result == -EAGAIN)
             return result;
         c->release_tried = true; /* once, until its next request was answered */
+        if (result == -EMFILE)
+            c->countable = false; /* it stays for good: its next answer says so */
         if (!result)
             note_released(c);
     }
     return 0;
+}
+
+static void forget_tries(struct gf_wait_list *list)
+{
+    struct gf_connection *c;
+
+    TAILQ_FOREACH(c, list, in_wait) c->release_tried = false;
+}
+
+void gf_release_begin(struct gf_lane *lane)
+{
+    forget_tries(&lane->waits[GF_WAIT_IDLE]);
+    forget_tries(&lane->waits[GF_WAIT_READ]);
+    lane->release_due = true;
+    lane->release_after_ms = 0;
 }
 
 void gf_release_idle(struct gf_lane *lane)
@@ -109,6 +126,8 @@ void gf_release_idle(struct gf_lane *lane)
     if (!lane->release_due || lane->release_after_ms > lane->worker->now_ms)
         return;
     lane->release_due = false;
+    if (!atomic_load(&lane->service->mover))
+        return;
     if (release_list(&lane->waits[GF_WAIT_IDLE], &budget) == -EAGAIN ||
         release_list(&lane->waits[GF_WAIT_READ], &budget) == -EAGAIN) {
         lane->release_due = true;

@@ -21,10 +21,13 @@ struct gf_service;
 struct gf_mover {
     /*
      * Gives fd, which stays the engine's, to the next owner, with the number of bytes that were consumed on it. 0;
-     * -EAGAIN: later; any other: never again. Called on the workers' loops: must not block.
+     * -EAGAIN: later; -EMFILE: this process has no descriptors left, so never; any other: not now. Called on the workers' loops: must not block.
      */
     int (*move)(const struct gf_service *service, int fd, uint64_t consumed);
 };
+
+/* There is another mover, or none: each idle connection is tried anew. */
+void gf_release_begin(struct gf_lane *lane);
 
 /* Gives away what is idle in this lane, a bounded number of connections. */
 void gf_release_idle(struct gf_lane *lane);

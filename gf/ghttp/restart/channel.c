@@ -111,7 +111,7 @@ int gf_channel_receive(int fd, struct cJSON **ret_message, int *ret_fds, size_t 
     int flags = 0;
     ssize_t size = text ? receive_text(fd, text, fds, &fd_count, &flags) : -ENOMEM;
 
-    if (size > 0 && !(flags & (MSG_TRUNC | MSG_CTRUNC)) && fd_count <= room)
+    if (size > 0 && !(flags & MSG_TRUNC) && fd_count <= room)
         message = cJSON_ParseWithLength(text, (size_t)size);
     free(text);
     if (!cJSON_IsObject(message)) {

@@ -26,7 +26,8 @@ int gf_channel_send(int fd, const struct cJSON *message, const int *fds, size_t 
 
 /*
  * Receives a message (cJSON_Delete()) and up to *count descriptors (the caller closes them). 0; -EAGAIN: none is there;
- * -EPIPE: the peer has gone; -EBADMSG: it was none. ret_fds may be NULL: descriptors that came are closed.
+ * -EPIPE: the peer has gone; -EBADMSG: it was none. ret_fds may be NULL: descriptors that came are closed. Those for
+ * which this process has no room any more (EMFILE) are missing, of the last ones first.
  */
 int gf_channel_receive(int fd, struct cJSON **ret_message, int *ret_fds, size_t *count);
 

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <gf/glog/glog.h>
+
 #include "../engine/engine.h"
 #include "../engine/tcp_facts.h"
 #include "../engine/tls.h"
@@ -24,12 +26,14 @@ struct copy {
     struct copy *next;
     struct gf_service *service;
     uint64_t consumed;
+    uint64_t number; /* of its message */
     int fd;
 };
 
 static struct {
     pthread_mutex_t lock;
     struct copy *copies;
+    uint64_t number; /* of the last message */
     _Atomic int control;
 } handover = {.lock = PTHREAD_MUTEX_INITIALIZER, .control = -1};
 
@@ -123,44 +127,69 @@ static bool is_taken(const ghttp_server *s, const struct cJSON *ready)
 
 /* ---- moving ---- */
 
-static int send_connection(const struct gf_service *service, int fd, uint64_t consumed)
+static int send_connection(const struct copy *copy, int fd)
 {
     struct cJSON *message = cJSON_CreateObject();
     int control = atomic_load(&handover.control);
     int result = -ENOMEM;
 
     if (cJSON_AddStringToObject(message, "type", "connection") &&
-        cJSON_AddStringToObject(message, "server", service->name) &&
-        cJSON_AddNumberToObject(message, "consumed", (double)consumed))
+        cJSON_AddStringToObject(message, "server", copy->service->name) &&
+        cJSON_AddNumberToObject(message, "number", (double)copy->number) &&
+        cJSON_AddNumberToObject(message, "consumed", (double)copy->consumed))
         result = control < 0 ? -ECANCELED : gf_channel_send(control, message, &fd, 1);
     cJSON_Delete(message);
     /* too many descriptors on their way: the other side has not read them yet */
     return result == -ETOOMANYREFS || result == -ENOBUFS ? -EAGAIN : result;
 }
 
-/* The copy is made first: without one there is no way back, and the connection rather stays a while. */
-static int move(const struct gf_service *service, int fd, uint64_t consumed)
+/* In the list before it is sent: it may come back at once. */
+static void keep(struct copy *copy)
 {
-    struct copy *copy = malloc(sizeof(*copy));
-    int result = -EAGAIN;
-
-    if (!copy)
-        return result;
-    *copy = (struct copy){
-        .service = (struct gf_service *)service, .consumed = consumed, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
-    if (copy->fd >= 0)
-        result = send_connection(service, fd, consumed);
-    if (result < 0)
-        goto fail;
     pthread_mutex_lock(&handover.lock);
+    copy->number = ++handover.number;
     copy->next = handover.copies;
     handover.copies = copy;
     pthread_mutex_unlock(&handover.lock);
-    return 0;
-fail:
-    if (copy->fd >= 0)
+}
+
+/* NULL: it is not there (any more). */
+static struct copy *find_and_remove(uint64_t number)
+{
+    struct copy **link, *found;
+
+    pthread_mutex_lock(&handover.lock);
+    for (link = &handover.copies; *link && (*link)->number != number;)
+        link = &(*link)->next;
+    found = *link;
+    if (found)
+        *link = found->next;
+    pthread_mutex_unlock(&handover.lock);
+    return found;
+}
+
+/* The copy is made first: without one there is no way back, and the connection rather stays and ends here. */
+static int move(const struct gf_service *service, int fd, uint64_t consumed)
+{
+    struct copy *copy = malloc(sizeof(*copy));
+    uint64_t number;
+    int result;
+
+    if (!copy)
+        return -EMFILE; /* as good as: it stays, with notice */
+    *copy = (struct copy){
+        .service = (struct gf_service *)service, .consumed = consumed, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+    if (copy->fd < 0) {
+        free(copy);
+        return -EMFILE;
+    }
+    keep(copy);
+    number = copy->number;
+    result = send_connection(copy, fd);
+    if (result < 0 && (copy = find_and_remove(number))) {
         close(copy->fd);
-    free(copy);
+        free(copy);
+    }
     return result;
 }
 
@@ -180,6 +209,28 @@ void gf_handover_end(void)
         if (atomic_load(&s->service.mover))
             gf_engine_set_mover(&s->service, NULL);
     atomic_store(&handover.control, -1);
+}
+
+static double number_of(const struct cJSON *message, const char *key)
+{
+    const struct cJSON *item = cJSON_GetObjectItemCaseSensitive(message, key);
+
+    return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15 ? item->valuedouble : -1;
+}
+
+/* The number is one that we gave: what is not in the list has come back before, or been taken back. */
+void gf_handover_return(const struct cJSON *message)
+{
+    double number = number_of(message, "number");
+    struct copy *copy = number > 0 ? find_and_remove((uint64_t)number) : NULL;
+
+    if (!copy)
+        return;
+    if (atomic_load(&handover.control) >= 0)
+        glog_warning("the new process has no room for a connection; the others stay until they end here");
+    gf_handover_end();
+    gf_engine_adopt(copy->service, copy->fd, copy->consumed);
+    free(copy);
 }
 
 /* ---- the copies ---- */
@@ -247,11 +298,16 @@ static int local_port(int fd)
     return getsockname(fd, (struct sockaddr *)&local, &size) < 0 ? 0 : gf_address_port(&local);
 }
 
+static bool is_up(const ghttp_server *s)
+{
+    return gf_server_state(s) == GF_SERVER_SERVING || gf_server_state(s) == GF_SERVER_DRAINING;
+}
+
 /* The program may have given the port to another server than the one before. */
 static ghttp_server *server_of_port(int port)
 {
     for (ghttp_server *s = gf_registry_first(); s && port; s = gf_registry_next(s))
-        for (size_t i = 0; gf_server_state(s) == GF_SERVER_SERVING && i < s->listener_count; i++)
+        for (size_t i = 0; is_up(s) && i < s->listener_count; i++)
             if (!s->listeners[i].tls && s->listeners[i].port == port)
                 return s;
     return NULL;
@@ -259,12 +315,23 @@ static ghttp_server *server_of_port(int port)
 
 int gf_handover_accept(const struct cJSON *message, int fd)
 {
-    const struct cJSON *consumed = cJSON_GetObjectItemCaseSensitive(message, "consumed");
+    double consumed = number_of(message, "consumed");
     ghttp_server *s = server_of_port(local_port(fd));
 
-    if (!s || !cJSON_IsNumber(consumed) || consumed->valuedouble < 0 || consumed->valuedouble > 9e15) {
+    if (!s || consumed < 0) {
         close(fd);
         return s ? -EINVAL : -ENOENT;
     }
-    return gf_engine_adopt(&s->service, fd, (uint64_t)consumed->valuedouble);
+    return gf_engine_adopt(&s->service, fd, (uint64_t)consumed);
+}
+
+struct cJSON *gf_handover_refusal(const struct cJSON *message)
+{
+    struct cJSON *refusal = cJSON_CreateObject();
+
+    if (cJSON_AddStringToObject(refusal, "type", "returned") &&
+        cJSON_AddNumberToObject(refusal, "number", number_of(message, "number")))
+        return refusal;
+    cJSON_Delete(refusal);
+    return NULL;
 }

@@ -28,6 +28,9 @@ void gf_handover_begin(int control, const struct cJSON *ready);
 /* Moves no more. When it returns, no loop uses control any longer. */
 void gf_handover_end(void);
 
+/* The new process could not take this connection: it stays here, and no more are moved. */
+void gf_handover_return(const struct cJSON *message);
+
 /* The new process is trusted: the copies go. */
 void gf_handover_forget(void);
 
@@ -36,8 +39,13 @@ unsigned gf_handover_take_back(unsigned *ret_lost);
 
 /* ---- the new process ---- */
 
-/* Gives a connection that has come, as its message says, to the server of its port. 0 or a negative errno; fd is taken.
+/*
+ * Gives a connection that has come, as its message says, to the server of its port, in a process that drains too, which
+ * moves it on. 0 or a negative errno: the old process is to have it back (gf_handover_refusal()); fd is taken.
  */
 int gf_handover_accept(const struct cJSON *message, int fd);
+
+/* What to answer to the message of a connection that cannot be taken; NULL: no memory. */
+struct cJSON *gf_handover_refusal(const struct cJSON *message);
 
 #endif

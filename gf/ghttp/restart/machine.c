@@ -417,6 +417,8 @@ void gf_machine_drain(void)
         gf_machine_hurry();
     } else if (word == GF_WORD_ROOM) {
         gf_predecessor_say("leave");
+    } else if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN) {
+        gf_handover_end();
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
         gf_handover_end();
         close(M.successor.control);

@@ -136,8 +136,7 @@ static void meet(void)
     }
     if (fstat(STDERR_FILENO, &predecessor.error_pipe) < 0)
         predecessor.error_pipe.st_ino = 0;
-    gf_fault_point(predecessor.greeting.generation /* not known yet: 1 */, "before-greeting",
-                   predecessor.handed.control);
+    gf_fault_point(0 /* our generation is not known yet */, "before-greeting", predecessor.handed.control);
     read_greeting();
 }
 
@@ -361,6 +360,17 @@ static void part(void)
     gf_history_part();
 }
 
+/* fd is -1 when we have no descriptor left for it. */
+static void take_connection(const struct cJSON *message, int fd)
+{
+    if (fd >= 0 && !gf_handover_accept(message, fd))
+        return;
+    pthread_mutex_lock(&predecessor.lock);
+    if (predecessor.handed.control >= 0)
+        send_word(gf_handover_refusal(message));
+    pthread_mutex_unlock(&predecessor.lock);
+}
+
 void gf_predecessor_hear(void)
 {
     int control = gf_predecessor_fd();
@@ -379,9 +389,9 @@ void gf_predecessor_hear(void)
         }
         if (result < 0)
             continue;
-        if (count && is_type(message, "connection")) {
+        if (is_type(message, "connection")) {
             gf_fault_point(predecessor.greeting.generation, "on-connection", control);
-            gf_handover_accept(message, fds[0]);
+            take_connection(message, count ? fds[0] : -1);
         } else if (count) {
             close(fds[0]);
         } else if (is_type(message, "ping")) {

@@ -263,6 +263,8 @@ enum gf_word gf_machine_hear_successor(void)
         word = GF_WORD_ROOM;
     else if (is_word(message, "leave"))
         word = GF_WORD_LEAVE;
+    else if (is_word(message, "returned"))
+        gf_handover_return(message);
     cJSON_Delete(message);
     return word;
 }
@@ -356,6 +358,8 @@ static void watch(void)
         M.heard_ms = gf_machine_now_ms();
     if (word == GF_WORD_ROOM)
         gf_predecessor_say("leave");
+    if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN)
+        gf_handover_end(); /* it is about to go itself: what is left here ends here */
     if (word == GF_WORD_GONE)
         make_sure_of_end();
     if (word == GF_WORD_GONE || (word == GF_WORD_NONE && fds[GF_MACHINE_FDS + 1].revents))
