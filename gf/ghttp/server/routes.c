@@ -191,6 +191,8 @@ void gf_routes_log(ghttp_server *s)
     struct table table = {.room = (size_t)ghttp_server_routes(s, count_row, NULL)};
     char address[128];
 
+    if (!table.room)
+        return;
     table.rows = calloc(table.room, sizeof(*table.rows));
     table.names = calloc(table.room, sizeof(*table.names));
     if (table.rows && table.names) {
