@@ -33,7 +33,7 @@ static inline int gf_segment_decode(struct gf_arena *arena, struct gf_slice raw,
     }
     const char *text = gf_percent_decode(arena, raw.text, raw.size, false);
     if (!text)
-        return -errno;
+        return errno == EINVAL ? -EINVAL : -ENOMEM;
     *ret_decoded = (struct gf_slice){text, strlen(text)};
     return 0;
 }
