@@ -49,7 +49,8 @@ GF_API ghttp_server *ghttp_server_get(const char *name);
 GF_API const char *ghttp_server_name(const ghttp_server *s);
 
 /**
- * Opens the ports and begins to serve; returns once it serves. In a process that is ending already (a signal came
+ * Opens the ports and begins to serve; returns once it serves (in a process that a restart has started, clients are
+ * let in when all servers are up, in g_wait()). In a process that is ending already (a signal came
  * meanwhile) it does nothing and returns 0, so that the program goes on to g_wait() and the others end in order.
  *
  * @return 0, or a negative errno: then nothing of this server is left behind, the reason is logged and
@@ -80,7 +81,8 @@ GF_API int ghttp_server_shutdown(ghttp_server *s);
  *
  * @param new_exe_path the executable; NULL or "": the one by which this process was started.
  * @return 0 once the new process serves; else a negative errno: -EBUSY when a restart or a shutdown is
- *         under way, -ENOENT/-EACCES/-ENOEXEC for an executable that cannot be started, -ETIMEDOUT when
+ *         under way or too many processes of earlier restarts still end their requests, -ECANCELED when a shutdown
+ *         was asked for meanwhile, -ENOENT/-EACCES/-ENOEXEC for an executable that cannot be started, -ETIMEDOUT when
  *         it did not become ready within `gracefulReadyTimeout`, -ECHILD when it ended before.
  * Thread: any thread, handlers included.
  */
@@ -546,7 +548,7 @@ GF_API void *ghttp_request_value(const ghttp_request *r, const char *key);
 
 /* ---- responses -------------------------------------------------------------------------------- */
 /*
- * All of these: the request's own thread. A response is collected until the handler ends. When it
+ * All of these: the request's own thread. A response is collected until the handler ends or flushes. When it
  * outgrows the memory that a response may take (64 MiB), or memory runs out, the client gets a 500 in its place.
  */
 
@@ -591,6 +593,15 @@ GF_API void ghttp_response_clear(ghttp_request *r);
  * @param status 301, 302, 303, 307 or 308; 0: 302.
  */
 GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int status);
+
+/**
+ * Sends what the response has so far and goes on: from the first flush on it is a stream, in chunks, of any length;
+ * status and headers are on the wire and can no longer be changed. Waits while the client takes less than is written.
+ * Nobody else waits with it.
+ * @return 0; -EPIPE: the client has gone, the handler had better end; -EAGAIN: every thread is taken, the response
+ *         is collected further; -EIO: it has failed before; -EALREADY: it is final; -ENOMEM.
+ */
+GF_API int ghttp_response_flush(ghttp_request *r);
 
 GF_END_DECLS
 

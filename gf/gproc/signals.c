@@ -251,6 +251,30 @@ void gf_signals_inherited_block(sigset_t *ret_set)
         sigaddset(ret_set, kept_over_exec[i]);
 }
 
+/* A handler and not SIG_IGN, which whatever the program starts would inherit. */
+static void survive(int signo)
+{
+    (void)signo;
+}
+
+/* Until its word "ready", a successor's standard error is a pipe to the process before it. If that is killed, a line
+ * on it must not be the end of the successor too. */
+static void survive_broken_pipe(void)
+{
+    struct sigaction action = {.sa_handler = survive, .sa_flags = SA_RESTART}, before;
+
+    if (!sigaction(SIGPIPE, NULL, &before) && before.sa_handler == SIG_DFL)
+        sigaction(SIGPIPE, &action, NULL);
+}
+
+void gf_signals_end_start(void)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL}, before;
+
+    if (!sigaction(SIGPIPE, NULL, &before) && before.sa_handler == survive)
+        sigaction(SIGPIPE, &action, NULL);
+}
+
 void gf_signals_begin(bool record_them)
 {
     sigset_t blocked;
@@ -259,6 +283,8 @@ void gf_signals_begin(bool record_them)
     for (size_t i = 0; record_them && i < KEPT_COUNT; i++)
         if (kept_over_exec[i] != SIGHUP)
             install(kept_over_exec[i]);
+    if (record_them)
+        survive_broken_pipe();
     gf_signals_inherited_block(&blocked);
     pthread_sigmask(SIG_UNBLOCK, &blocked, NULL);
 }

@@ -19,4 +19,8 @@ void gf_signals_inherited_block(sigset_t *ret_set);
  */
 void gf_signals_begin(bool record);
 
+/* The successor's standard error is its own again: SIGPIPE, survived until now, does what the program wants. Any
+ * thread. */
+void gf_signals_end_start(void);
+
 #endif

@@ -42,7 +42,13 @@ static char *read_proc(pid_t pid, const char *name)
 
 /* ---- children of handlers ---------------------------------------------------------------------------------------- */
 
-/* Descriptors above 2, shown when there are some. */
+/* A program that starts reads files, the C library first of all; what it could have of a server has no path. */
+static bool is_file(const char *target, ssize_t size)
+{
+    return size > 0 && target[0] == '/' && strncmp(target, "/memfd:", 7) != 0;
+}
+
+/* Descriptors above 2 that are no files, shown when there are some. */
 static int count_inherited(pid_t pid)
 {
     char path[64], link[400], target[256];
@@ -59,6 +65,8 @@ static int count_inherited(pid_t pid)
             continue;
         snprintf(link, sizeof(link), "%s/%s", path, entry->d_name);
         size = readlink(link, target, sizeof(target) - 1);
+        if (is_file(target, size))
+            continue;
         fprintf(stderr, "inherited: %s %.*s\n", entry->d_name, (int)(size > 0 ? size : 0), target);
         count++;
     }

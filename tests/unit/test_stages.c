@@ -492,6 +492,7 @@ static void late_changes(ghttp_request *request)
     ghttp_response_fail(request, "late");
     ghttp_response_write_json(request, NULL);
     cr_expect(eq(int, ghttp_response_set_header(request, "X-Late", "1"), -EALREADY));
+    cr_expect(eq(int, ghttp_response_flush(request), -EALREADY));
     ghttp_response_clear(request);
     note("late");
 }

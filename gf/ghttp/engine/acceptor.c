@@ -110,21 +110,33 @@ static void take_in(struct gf_acceptor *acceptor, int fd, const struct sockaddr_
         gf_lane_add(acceptor->lane, fd, peer, size, key, false, 0);
 }
 
+/* false: nobody waits, or nobody can be let in. */
+static bool accept_one(struct gf_acceptor *acceptor)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof(peer);
+    int fd = accept_client(acceptor, &peer, &size);
+
+    if (fd >= 0) {
+        take_in(acceptor, fd, &peer, size);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE) {
+        refuse_for_want_of_descriptors(acceptor);
+        return false;
+    }
+    return errno == ECONNABORTED || errno == EINTR;
+}
+
 void gf_acceptor_ready(struct gf_acceptor *acceptor)
 {
     keep_reserve(acceptor->worker);
-    for (int i = 0; i < ACCEPT_BATCH && acceptor->accepting; i++) {
-        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
-        socklen_t size = sizeof(peer);
-        int fd = accept_client(acceptor, &peer, &size);
+    for (int i = 0; i < ACCEPT_BATCH && acceptor->accepting && accept_one(acceptor); i++)
+        continue;
+}
 
-        if (fd >= 0) {
-            take_in(acceptor, fd, &peer, size);
-        } else if (errno == EMFILE || errno == ENFILE) {
-            refuse_for_want_of_descriptors(acceptor);
-            return;
-        } else if (errno != ECONNABORTED && errno != EINTR) {
-            return;
-        }
-    }
+void gf_acceptor_empty(struct gf_acceptor *acceptor)
+{
+    for (int i = 0; i < GF_LISTENER_BACKLOG && acceptor->accepting && accept_one(acceptor); i++)
+        continue;
 }

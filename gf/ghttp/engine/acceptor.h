@@ -28,5 +28,7 @@ void gf_acceptor_cease(struct gf_acceptor *acceptor);
 
 /* Takes in the clients that wait, some of them: the others of the loop want their turn too. */
 void gf_acceptor_ready(struct gf_acceptor *acceptor);
+/* Takes in all that wait. */
+void gf_acceptor_empty(struct gf_acceptor *acceptor);
 
 #endif

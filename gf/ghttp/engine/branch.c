@@ -70,6 +70,12 @@ void gf_branch_cease(struct gf_branch *branch)
         gf_acceptor_cease(&branch->acceptors[i]);
 }
 
+void gf_branch_empty_backlog(struct gf_branch *branch)
+{
+    for (size_t i = 0; i < branch->acceptor_count; i++)
+        gf_acceptor_empty(&branch->acceptors[i]);
+}
+
 static void drain_lane(struct gf_lane *lane, bool on, int grace_ms)
 {
     if (!lane)

@@ -32,6 +32,8 @@ void gf_branch_free(struct gf_branch *branch);
 int gf_branch_open(struct gf_branch *branch, char *error, size_t error_size);
 int gf_branch_accept(struct gf_branch *branch);
 void gf_branch_cease(struct gf_branch *branch);
+/* Takes in all who wait in the backlog. */
+void gf_branch_empty_backlog(struct gf_branch *branch);
 void gf_branch_drain(struct gf_branch *branch, bool on, int grace_ms);
 /* The service has a mover: looks for what is idle already. */
 void gf_branch_release(struct gf_branch *branch);

@@ -21,6 +21,10 @@
 /* How long a half-closed connection is read for a request that crossed its close: longer than any sensible round
  * trip, and an end for clients that do not care. */
 #define GOODBYE_MS 1000
+/* What a client that has only just connected is left for its first request while the server drains, and how often
+ * these are looked at. */
+#define FIRST_REQUEST_MS 1000
+#define DRAIN_LOOK_MS 250
 
 /* Of other sockets the kernel does not count the bytes. */
 static bool is_tcp(struct MHD_Connection *mhd)
@@ -249,16 +253,39 @@ static void expire_list(struct gf_lane *lane, struct gf_wait_list *list, int64_t
         expire_one(c); /* moves it to another list, or to the end of this one */
 }
 
+/*
+ * While draining: connections that have not sent a byte of a request yet are idle ones, in the list of those that wait
+ * for one. That list has two lengths of waiting then, so it is walked, now and then.
+ */
+static void say_goodbye_to_silent(struct gf_lane *lane, int64_t now_ms)
+{
+    int grace_ms = lane->drain_grace_ms > FIRST_REQUEST_MS ? lane->drain_grace_ms : FIRST_REQUEST_MS;
+    struct gf_connection *c, *next;
+
+    if (now_ms < lane->drain_look_ms)
+        return;
+    lane->drain_look_ms = now_ms + DRAIN_LOOK_MS;
+    for (c = TAILQ_FIRST(&lane->waits[GF_WAIT_READ]); c; c = next) {
+        int64_t since = c->since_ms > lane->drain_since_ms ? c->since_ms : lane->drain_since_ms;
+
+        next = TAILQ_NEXT(c, in_wait);
+        if (!c->exchange && now_ms - since >= grace_ms && !has_begun_request(c))
+            gf_connection_say_goodbye(c);
+    }
+}
+
 void gf_connections_expire(struct gf_lane *lane, int64_t now_ms)
 {
     for (enum gf_wait wait = 0; wait < GF_WAITS; wait++)
         if (wait != GF_WAIT_HANDLER)
             expire_list(lane, &lane->waits[wait], now_ms);
+    if (lane->drain_since_ms)
+        say_goodbye_to_silent(lane, now_ms);
 }
 
 int64_t gf_connections_next_deadline(const struct gf_lane *lane)
 {
-    int64_t next = INT64_MAX;
+    int64_t next = lane->drain_since_ms && !TAILQ_EMPTY(&lane->waits[GF_WAIT_READ]) ? lane->drain_look_ms : INT64_MAX;
 
     for (enum gf_wait wait = 0; wait < GF_WAITS; wait++) {
         const struct gf_connection *c = TAILQ_FIRST(&lane->waits[wait]);

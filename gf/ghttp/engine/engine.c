@@ -170,6 +170,13 @@ static int cease_on_branch(struct gf_branch *branch, struct errand *errand)
     return 0;
 }
 
+static int empty_backlog_of_branch(struct gf_branch *branch, struct errand *errand)
+{
+    (void)errand;
+    gf_branch_empty_backlog(branch);
+    return 0;
+}
+
 static int drain_branch(struct gf_branch *branch, struct errand *errand)
 {
     gf_branch_drain(branch, true, errand->grace_ms);
@@ -235,10 +242,9 @@ static int make_branches(struct gf_service *service)
     return branches ? 0 : -ENOMEM;
 }
 
-int gf_engine_add(struct gf_service *service, bool accept_now, char *error, size_t error_size)
+int gf_engine_add(struct gf_service *service, char *error, size_t error_size)
 {
     struct errand open = {.fn = open_branch, .error = error, .error_size = error_size};
-    struct errand accept = {.fn = accept_on_branch};
     bool clean;
     int result = make_branches(service);
 
@@ -247,11 +253,6 @@ int gf_engine_add(struct gf_service *service, bool accept_now, char *error, size
         return result;
     }
     result = on_every_loop(service, &open);
-    if (!result && accept_now) {
-        result = on_every_loop(service, &accept);
-        if (result < 0)
-            snprintf(error, error_size, "cannot accept connections: %s", strerror(-result));
-    }
     if (result < 0)
         gf_engine_remove(service, &clean);
     return result;
@@ -263,6 +264,14 @@ void gf_engine_cease(struct gf_service *service)
 
     if (service->branches)
         on_every_loop(service, &cease);
+}
+
+void gf_engine_empty(struct gf_service *service)
+{
+    struct errand empty = {.fn = empty_backlog_of_branch};
+
+    if (service->branches)
+        on_every_loop(service, &empty);
 }
 
 void gf_engine_resume(struct gf_service *service)

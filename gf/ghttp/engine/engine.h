@@ -26,14 +26,14 @@ int gf_engine_start(unsigned workers, unsigned handler_threads, char *error, siz
 /* Ends workers, monitor and threads. false: handlers still run, which only the end of the process can end. */
 bool gf_engine_stop(void);
 
-/*
- * Gets everything ready to serve a service on all its listeners, and begins to accept, or leaves that to
- * gf_engine_resume(). 0, or a negative errno with a sentence; then nothing is served.
- */
-int gf_engine_add(struct gf_service *service, bool accept_now, char *error, size_t error_size);
+/* Gets everything ready to serve a service on all its listeners; gf_engine_resume() lets clients in. 0, or a negative
+ * errno with a sentence; then nothing is left. */
+int gf_engine_add(struct gf_service *service, char *error, size_t error_size);
 
 /* Ceases to accept, without closing a listener: whoever connects waits in the backlog, for whoever accepts next. */
 void gf_engine_cease(struct gf_service *service);
+/* Accepts at once all who wait in the backlog: the listeners are about to be closed. */
+void gf_engine_empty(struct gf_service *service);
 /* Accepts, or accepts again. */
 void gf_engine_resume(struct gf_service *service);
 

@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gf/glog/glog.h>
-
 #include "../message/arena.h"
+#include "answer.h"
 #include "connection.h"
 #include "head.h"
 #include "lane.h"
 #include "release.h"
 #include "service.h"
+#include "stream.h"
 #include "worker.h"
 
 /* Exchanges that a worker keeps for the next requests: their arenas are warm. */
@@ -51,6 +51,8 @@ static void give_back(struct gf_worker *worker, struct gf_exchange *x)
 {
     struct gf_arena *arena = x->request.arena;
 
+    gf_stream_free(x->stream);
+    x->stream = NULL;
     gf_request_finish(&x->request);
     if (worker->unused_count >= UNUSED_MAX) {
         x->request.arena = arena;
@@ -112,6 +114,13 @@ static void hide_query(const char *target)
         question_mark[1] = 0;
 }
 
+static int flush(struct ghttp_request *r)
+{
+    return gf_stream_flush((struct gf_exchange *)r);
+}
+
+static const struct gf_transport transport = {.flush = flush};
+
 struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connection *mhd, const char *target)
 {
     struct gf_connection *connection = connection_of(mhd);
@@ -133,7 +142,9 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     x->mhd = mhd;
     x->pace = NULL;
     x->state = GF_EXCHANGE_BEGUN;
-    x->suspended = x->chunked = x->closing = x->trailed = false;
+    x->suspended = x->chunked = x->closing = x->trailed = x->file = false;
+    x->lead = 0;
+    x->request.transport = &transport;
     x->wire_target = target;
     x->request.server = lane->service->server;
     x->request.secure = lane->tls;
@@ -201,91 +212,13 @@ int gf_exchange_receive(struct gf_exchange *x, const char *method, const char *v
 
 /* ---- an answer goes out ---- */
 
-static bool closes_after(const struct gf_exchange *x)
-{
-    const struct gf_service *service = x->lane->service;
-
-    return x->state < GF_EXCHANGE_READY || x->trailed || !service->limits.keep_alive ||
-           (atomic_load_explicit(&service->draining, memory_order_relaxed) && !gf_release_is_possible(x->connection));
-}
-
-static struct MHD_Response *make_response(struct gf_exchange *x)
-{
-    const struct gf_response *made = &x->request.response;
-    const char *agent = x->lane->service->agent;
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(made->body.size, made->body.data, MHD_RESPMEM_PERSISTENT);
-    bool good = response != NULL;
-
-    if (good && agent && *agent)
-        good = MHD_add_response_header(response, "Server", agent) == MHD_YES;
-    for (size_t i = 0; good && i < made->headers.count; i++)
-        good = MHD_add_response_header(response, made->headers.items[i].name, made->headers.items[i].value) == MHD_YES;
-    x->closing = closes_after(x);
-    if (good && x->closing && !gf_fields_find(&made->headers, "Connection"))
-        good = MHD_add_response_header(response, "Connection", "close") == MHD_YES;
-    if (!good && response) {
-        MHD_destroy_response(response);
-        return NULL;
-    }
-    return response;
-}
-
-/* What libmicrohttpd keeps of each header and each cookie, and what an answer has besides the headers of its handler.
- */
-#define PARSED_FIELD_SIZE 64
-#define ANSWER_HEAD_SIZE 512
-
-static size_t count_char(const char *text, char c)
-{
-    size_t count = 0;
-
-    for (; text && (text = strchr(text, c)); text++)
-        count++;
-    return count;
-}
-
-/* libmicrohttpd drops a connection without a word when an answer's head has no room beside the request's. */
-static bool has_room_for_head(const struct gf_exchange *x)
-{
-    const struct ghttp_request *r = &x->request;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    const char *cookies = gf_fields_find(&r->headers, "Cookie");
-    size_t used = ANSWER_HEAD_SIZE + r->headers.count * PARSED_FIELD_SIZE + (info ? info->header_size : 0);
-
-    if (cookies)
-        used += strlen(cookies) + (1 + count_char(cookies, ';')) * PARSED_FIELD_SIZE;
-    for (size_t i = 0; i < r->response.headers.count; i++)
-        used += strlen(r->response.headers.items[i].name) + strlen(r->response.headers.items[i].value) + 4;
-    return used <= gf_lane_memory(x->lane);
-}
-
-/* The last resort: an answer of which not even the text of a 500 had room. */
-static void make_bare(struct gf_exchange *x)
-{
-    gf_response_reset(&x->request);
-    x->request.response.status = 500;
-}
-
 void gf_exchange_answer(struct gf_exchange *x)
 {
-    struct MHD_Response *response;
-    bool queued;
+    bool queued = gf_answer_queue(x);
 
-    if (!x->request.response.failed && !has_room_for_head(x)) {
-        glog_error("the answer to %.256s: its headers do not fit beside those of the request; raise maxHeaderBytes",
-                   x->request.target);
-        x->request.response.failed = true;
-    }
-    if (x->request.response.failed)
-        make_bare(x);
-    response = make_response(x);
     gf_connection_wait(x->connection, GF_WAIT_WRITE);
     x->lane->runnable = true;
     x->state = GF_EXCHANGE_ANSWERED;
-    queued = response && MHD_queue_response(x->mhd, (unsigned)x->request.response.status, response) == MHD_YES;
-    if (response)
-        MHD_destroy_response(response);
     if (!queued)
         gf_connection_cut(x->connection);
 }
@@ -332,7 +265,7 @@ void gf_exchange_end(struct gf_exchange *x, bool complete)
     if (x->state == GF_EXCHANGE_ANSWERED) {
         c->answered++;
         atomic_fetch_add_explicit(&service->counters.requests, 1, memory_order_relaxed);
-        if (complete && x->closing)
+        if (complete && x->closing && atomic_load_explicit(&service->draining, memory_order_relaxed))
             atomic_fetch_add_explicit(&service->counters.closed, 1, memory_order_relaxed);
     } else {
         c->lingers = true;
@@ -341,6 +274,14 @@ void gf_exchange_end(struct gf_exchange *x, bool complete)
         gf_connection_wait(c, GF_WAIT_IDLE);
     c->release_tried = false;
     c->lane->release_due |= gf_release_is_possible(c);
+    if (x->file)
+        x->lane->files--;
     atomic_fetch_sub_explicit(&service->counters.in_flight, 1, memory_order_relaxed);
+    if (!x->stream || gf_stream_end(x))
+        give_back(x->worker, x);
+}
+
+void gf_exchange_release(struct gf_exchange *x)
+{
     give_back(x->worker, x);
 }

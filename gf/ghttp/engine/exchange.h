@@ -9,7 +9,9 @@
 #define GF_GHTTP_ENGINE_EXCHANGE_H
 
 #include <stdbool.h>
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #include "../message/request.h"
@@ -18,6 +20,7 @@ struct MHD_Connection;
 struct gf_connection;
 struct gf_lane;
 struct gf_pace;
+struct gf_stream;
 struct gf_worker;
 
 enum gf_exchange_state {
@@ -39,7 +42,11 @@ struct gf_exchange {
     const char *wire_target; /* where the target stands in the connection's memory */
     struct gf_pace *pace;    /* of the route, while a handler runs */
     enum gf_exchange_state state;
+    struct gf_stream *stream; /* NULL: the answer is collected until the handler ends */
+    uint64_t lead;            /* the worker's leadership while the handler runs on the loop; 0: on a thread aside */
+    _Atomic bool posted;      /* it is in the worker's list of what other threads have left */
     bool suspended;
+    bool file; /* the answer comes from a file */
     bool chunked;
     bool closing; /* the answer says that the connection closes */
     bool trailed; /* a chunked body with trailers, where 0.9.75 can be led astray: the connection ends with it */
@@ -63,6 +70,9 @@ void gf_exchange_answer(struct gf_exchange *exchange);
 /* Takes the connection out of the daemon's hands while another thread has the exchange, and gives it back. */
 void gf_exchange_suspend(struct gf_exchange *exchange);
 void gf_exchange_resume(struct gf_exchange *exchange);
+
+/* Gives back an exchange whose end has come before its handler's. */
+void gf_exchange_release(struct gf_exchange *exchange);
 
 /* It is over: answered to the last byte, or the connection broke. */
 void gf_exchange_end(struct gf_exchange *exchange, bool complete);

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include <gf/glog/glog.h>
 
@@ -105,12 +107,12 @@ static struct MHD_Daemon *start_daemon(struct gf_lane *lane)
     flags |= lane->tls ? MHD_USE_TLS : MHD_USE_TURBO;
     if (lane->tls)
         gf_tls_options(lane->service->tls, tls);
-    return MHD_start_daemon(flags, 0, NULL, NULL, handle, lane, MHD_OPTION_EXTERNAL_LOGGER, log_from_library, NULL,
-                            MHD_OPTION_NOTIFY_COMPLETED, notify_completed, lane, MHD_OPTION_NOTIFY_CONNECTION,
-                            notify_connection, lane, MHD_OPTION_URI_LOG_CALLBACK, begin_request, lane,
-                            MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT,
-                            CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, gf_lane_memory(lane),
-                            MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, handle, lane, MHD_OPTION_EXTERNAL_LOGGER, log_from_library, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, notify_completed, lane, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, lane,
+        MHD_OPTION_URI_LOG_CALLBACK, begin_request, lane, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, gf_lane_memory(lane),
+        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static int watch_daemon(struct gf_lane *lane)
@@ -163,11 +165,34 @@ void gf_lane_free(struct gf_lane *lane)
     free(lane);
 }
 
+/*
+ * sendfile() knows no MSG_NOSIGNAL: to a client that has gone it would raise SIGPIPE, which is the program's. It is
+ * blocked meanwhile, and taken away if it came.
+ */
+static void run_without_sigpipe(struct gf_lane *lane)
+{
+    const struct timespec now = {.tv_sec = 0};
+    sigset_t sigpipe, before;
+
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe, &before);
+    MHD_run(lane->daemon);
+    if (sigismember(&before, SIGPIPE) != 1) {
+        while (sigtimedwait(&sigpipe, NULL, &now) < 0 && errno == EINTR)
+            continue;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+}
+
 void gf_lane_run(struct gf_lane *lane)
 {
     MHD_UNSIGNED_LONG_LONG timeout;
 
-    MHD_run(lane->daemon);
+    if (lane->files)
+        run_without_sigpipe(lane);
+    else
+        MHD_run(lane->daemon);
     lane->runnable = MHD_get_timeout(lane->daemon, &timeout) == MHD_YES && !timeout;
 }
 

@@ -31,8 +31,10 @@ struct gf_lane {
     bool runnable;               /* the daemon has something to do without an event */
     unsigned connections;        /* open in this lane */
     unsigned suspended;          /* of them in the hands of a handler thread */
+    unsigned files;              /* answers from files under way */
     int64_t drain_since_ms;      /* 0: it does not drain */
     int drain_grace_ms;          /* what an idle connection is left for one more request */
+    int64_t drain_look_ms;       /* when the connections without a request are looked at again */
     bool release_due;            /* connections may have become idle, and the service has a mover */
     int64_t release_after_ms;    /* not before this */
     bool adopting;               /* the connection that is being added comes from another process */

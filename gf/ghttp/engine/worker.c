@@ -18,6 +18,7 @@
 #include "release.h"
 #include "service.h"
 #include "spare.h"
+#include "stream.h"
 
 /* Events taken from the kernel at a time. */
 #define EVENTS_MAX 64
@@ -134,15 +135,24 @@ void gf_worker_stop(struct gf_worker *w)
 }
 
 /* A thread that does not lead leaves the exchange here; one wake-up for as many as come before it is heard. */
-static void leave_finished(struct gf_worker *w, struct gf_exchange *x)
+void gf_worker_post(struct gf_exchange *x)
 {
-    struct gf_exchange *first = atomic_load_explicit(&w->finished, memory_order_relaxed);
+    struct gf_worker *w = x->worker;
+    struct gf_exchange *first;
 
+    if (atomic_exchange(&x->posted, true))
+        return; /* the leader has yet to look at it, and will find everything */
+    first = atomic_load_explicit(&w->finished, memory_order_relaxed);
     do
         x->next = first;
     while (!atomic_compare_exchange_weak_explicit(&w->finished, &first, x, memory_order_release, memory_order_relaxed));
     if (!first)
         wake_leader(w);
+}
+
+bool gf_worker_is_posted(const struct gf_exchange *x)
+{
+    return atomic_load(&x->posted);
 }
 
 static void collect_finished(struct gf_worker *w)
@@ -152,8 +162,13 @@ static void collect_finished(struct gf_worker *w)
     while (x) {
         struct gf_exchange *next = x->next;
 
-        gf_exchange_answer(x);
-        gf_exchange_resume(x);
+        atomic_store(&x->posted, false); /* before the look: what comes after it posts again */
+        if (x->stream) {
+            gf_stream_hear(x);
+        } else {
+            gf_exchange_answer(x);
+            gf_exchange_resume(x);
+        }
         x = next;
     }
 }
@@ -173,6 +188,15 @@ static int64_t now_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+/* The handler has returned on a thread that does not lead. */
+static void leave(struct gf_exchange *x)
+{
+    if (x->stream)
+        gf_stream_finish(x);
+    else
+        gf_worker_post(x);
+}
+
 /* On a spare thread: a route that is known to block. */
 static void run_aside(void *arg)
 {
@@ -182,7 +206,7 @@ static void run_aside(void *arg)
 
     gf_chain_run(x->lane->service->chain, &x->request);
     gf_pace_ran(pace, now_ns() - begin);
-    leave_finished(x->worker, x);
+    leave(x);
 }
 
 /* On the loop. false: it took so long that another thread leads now; then nothing of the worker is ours. */
@@ -191,6 +215,7 @@ static bool run_here(struct gf_worker *w, struct gf_exchange *x)
     uint64_t lead = atomic_load_explicit(&w->lead, memory_order_relaxed) + 1;
 
     w->running = x;
+    x->lead = lead;
     atomic_store(&w->lead, lead);
     gf_monitor_wake();
     gf_chain_run(x->lane->service->chain, &x->request);
@@ -198,7 +223,7 @@ static bool run_here(struct gf_worker *w, struct gf_exchange *x)
         gf_exchange_answer(x);
         return true;
     }
-    leave_finished(w, x);
+    leave(x);
     return false;
 }
 
@@ -248,6 +273,23 @@ bool gf_worker_pass_on(struct gf_worker *w, uint64_t lead)
         return false;
     w->blocked = w->running;
     gf_pace_caught(w->blocked->pace);
+    return gf_spare_run_reserved(gf_worker_lead, w);
+}
+
+/* As the monitor would, at the handler's own wish: it is about to wait for its client. */
+bool gf_worker_give_up(struct gf_exchange *x)
+{
+    struct gf_worker *w = x->worker;
+    uint64_t lead = x->lead;
+
+    if (!lead || atomic_load(&w->lead) != lead)
+        return true; /* it does not lead, or no more */
+    if (!gf_spare_has_idle())
+        return false;
+    if (!atomic_compare_exchange_strong(&w->lead, &lead, lead + 1))
+        return true; /* the monitor was faster */
+    w->blocked = x;
+    gf_pace_caught(x->pace);
     return gf_spare_run_reserved(gf_worker_lead, w);
 }
 

@@ -74,6 +74,13 @@ void gf_worker_stop(struct gf_worker *worker);
 /* The monitor: takes the loop from a leader that has been in its handler since lead had this (odd) value. */
 bool gf_worker_pass_on(struct gf_worker *worker, uint64_t lead);
 
+/* A handler's thread: gives the loop to another thread, if it leads it. false: there is none. */
+bool gf_worker_give_up(struct gf_exchange *exchange);
+
+/* A handler's thread: leaves the exchange for the leader to look at; and whether it still waits there. */
+void gf_worker_post(struct gf_exchange *exchange);
+bool gf_worker_is_posted(const struct gf_exchange *exchange);
+
 /* The leader, from libmicrohttpd's call back. */
 void gf_worker_add_ready(struct gf_worker *worker, struct gf_exchange *exchange);
 

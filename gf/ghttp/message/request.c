@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arena.h"
 
@@ -28,6 +29,7 @@ void gf_request_init(struct ghttp_request *r, struct gf_arena *arena, size_t bod
     r->method = r->target = r->host = r->path = r->raw_path = r->query = "";
     gf_buffer_init(&r->body, body_max);
     gf_buffer_init(&r->response.body, GF_RESPONSE_BODY_MAX);
+    r->response.file_fd = -1;
     gf_response_reset(r);
 }
 
@@ -36,6 +38,9 @@ void gf_request_finish(struct ghttp_request *r)
     cJSON_Delete(r->json);
     r->json = NULL;
     gf_buffer_finish(&r->body);
+    if (r->response.file_fd >= 0)
+        close(r->response.file_fd);
+    r->response.file_fd = -1;
     gf_buffer_finish(&r->response.body);
 }
 

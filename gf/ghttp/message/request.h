@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <gf/ghttp/ghttp.h>
 
@@ -32,6 +33,9 @@ struct gf_response {
     int status;
     struct gf_fields headers; /* names and values in the arena */
     struct gf_buffer body;
+    int file_fd; /* the body comes from this file instead; -1: it does not */
+    off_t file_offset, file_size;
+    bool sent;           /* status and headers are on the wire: they cannot be changed any more */
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
     bool final;          /* what is written from now on is ignored */
     const char *failure; /* why, for the log */
@@ -53,8 +57,16 @@ struct gf_way {
     bool hooks_exited;          /* ghttp_request_exit_hook(), for the hooks of one moment */
 };
 
+/* What the engine does for a response before its handler has ended. */
+struct gf_transport {
+    /* Sends what the response has so far; from then on it is a stream. 0, -EPIPE: the client has gone, or -ENOMEM,
+     * -EAGAIN. */
+    int (*flush)(struct ghttp_request *r);
+};
+
 struct ghttp_request {
     struct gf_arena *arena;
+    const struct gf_transport *transport; /* NULL: nothing can be sent early */
 
     /* filled by the engine */
     ghttp_server *server;
@@ -119,6 +131,9 @@ char *gf_percent_decode(struct gf_arena *arena, const char *text, size_t size, b
 
 /* Puts a response into the state that a handler finds it in: 200, no headers, no body. */
 void gf_response_reset(struct ghttp_request *r);
+
+/* size bytes of the file from offset become the body; fd is the response's in every outcome. */
+void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size);
 
 /* Says that the body is plain text, of a response that has no Content-Type. 0 or a negative errno. */
 int gf_response_default_type(struct ghttp_request *r);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arena.h"
 #include "ascii.h"
@@ -27,6 +28,26 @@
 
 #define PLAIN_TEXT "text/plain; charset=utf-8"
 
+static void drop_file(struct ghttp_request *r)
+{
+    if (r->response.file_fd >= 0)
+        close(r->response.file_fd);
+    r->response.file_fd = -1;
+}
+
+void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size)
+{
+    if (r->response.final) {
+        close(fd);
+        return;
+    }
+    gf_buffer_reset(&r->response.body, BODY_KEEP);
+    drop_file(r);
+    r->response.file_fd = fd;
+    r->response.file_offset = offset;
+    r->response.file_size = size;
+}
+
 void gf_response_reset(struct ghttp_request *r)
 {
     r->response.status = 200;
@@ -35,6 +56,7 @@ void gf_response_reset(struct ghttp_request *r)
     r->response.final = false;
     r->response.failure = NULL;
     gf_buffer_reset(&r->response.body, BODY_KEEP);
+    drop_file(r);
 }
 
 /* Neither failed nor final. */
@@ -114,15 +136,17 @@ void ghttp_response_writefln(ghttp_request *r, const char *format, ...)
 
 void ghttp_response_clear(ghttp_request *r)
 {
-    if (!r->response.final)
-        gf_buffer_reset(&r->response.body, BODY_KEEP);
+    if (r->response.final)
+        return;
+    gf_buffer_reset(&r->response.body, BODY_KEEP);
+    drop_file(r);
 }
 
 /* ---- the head --------------------------------------------------------------------------------- */
 
 void ghttp_response_set_status(ghttp_request *r, int status)
 {
-    if (r->response.final)
+    if (r->response.sent || r->response.final)
         return;
     if (status >= 200 && status <= 599)
         r->response.status = status;
@@ -179,10 +203,10 @@ static int check_limits(const ghttp_request *r, const struct gf_field *replaced,
 
 int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value)
 {
+    if (r->response.sent || r->response.final)
+        return -EALREADY;
     if (!name || !gf_is_token(name, strlen(name)) || is_reserved(name, value))
         return -EINVAL;
-    if (r->response.final)
-        return -EALREADY;
     if (!value) {
         gf_fields_remove(&r->response.headers, name);
         return 0;
@@ -266,4 +290,15 @@ void ghttp_response_redirect(ghttp_request *r, const char *url, int status)
         return;
     }
     ghttp_response_write_status(r, status);
+}
+
+/* ---- sending early ---------------------------------------------------------------------------- */
+
+int ghttp_response_flush(ghttp_request *r)
+{
+    if (r->response.failed)
+        return -EIO;
+    if (r->response.final)
+        return -EALREADY;
+    return r->transport ? r->transport->flush(r) : -ENOTSUP;
 }

@@ -183,8 +183,16 @@ static int refuse(struct gf_outcome *outcome, const char *path)
     *outcome = (struct gf_outcome){.result = -EBUSY, .old_pid = getpid(), .generation = M.greeting.generation};
     snprintf(outcome->executable, sizeof(outcome->executable), "%s", path ? path : "");
     snprintf(outcome->reason, sizeof(outcome->reason), "this process is %s",
-             M.running ? gf_graceful_state_name(M.state) : "without a server");
+             !M.running  ? "without a server"
+             : !M.set_up ? "not in g_wait() yet"
+                         : gf_graceful_state_name(M.state));
     return outcome->result;
+}
+
+/* A restart begins when g_wait() says that all servers are set up, which the main thread cannot do while it waits. */
+static bool would_wait_for_itself(void)
+{
+    return !M.set_up && gettid() == getpid();
 }
 
 int gf_graceful_restart(const char *path, struct gf_outcome *ret_outcome)
@@ -193,7 +201,7 @@ int gf_graceful_restart(const char *path, struct gf_outcome *ret_outcome)
     int result;
 
     pthread_mutex_lock(&M.lock);
-    if (!M.running || M.state != GF_GRACEFUL_SERVING || M.request || M.shutdown_asked) {
+    if (!M.running || M.state != GF_GRACEFUL_SERVING || M.request || M.shutdown_asked || would_wait_for_itself()) {
         result = refuse(ret_outcome, path);
     } else {
         M.request = &request;

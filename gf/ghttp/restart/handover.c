@@ -300,6 +300,7 @@ static int local_port(int fd)
 
 static bool is_up(const ghttp_server *s)
 {
+    /* one that drains passes it on to the process after us, or answers a last request */
     return gf_server_state(s) == GF_SERVER_SERVING || gf_server_state(s) == GF_SERVER_DRAINING;
 }
 

@@ -148,6 +148,14 @@ static void log_drained(ghttp_server *s, unsigned cut)
               (unsigned)atomic_load(&counters->raced), cut);
 }
 
+/* A process does not leave before the one before it, which may still have connections to pass on through it. */
+static bool may_end(const ghttp_server *s, bool force)
+{
+    if (force || gf_machine_now_ms() >= s->drain_until_ms)
+        return true;
+    return !gf_server_connections(s) && (M.successor.control < 0 || !gf_history_behind());
+}
+
 int64_t gf_machine_end_drained(bool force)
 {
     int64_t next = INT64_MAX;
@@ -155,7 +163,7 @@ int64_t gf_machine_end_drained(bool force)
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
         if (gf_server_state(s) != GF_SERVER_DRAINING)
             continue;
-        if (force || !gf_server_connections(s) || gf_machine_now_ms() >= s->drain_until_ms)
+        if (may_end(s, force))
             log_drained(s, gf_server_stop(s));
         else if (s->drain_until_ms < next)
             next = s->drain_until_ms;
@@ -188,6 +196,9 @@ static void begin_shutdown(void)
 {
     glog_info("server shutting down");
     gf_predecessor_say("shutdown");
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_SERVING)
+            gf_engine_empty(&s->service); /* who waits in the backlog has been promised an answer */
     gf_machine_cease_all();
     gf_machine_drain_all(0);
     gf_machine_close_listeners(false);
@@ -415,10 +426,10 @@ void gf_machine_drain(void)
         word = gf_machine_hear_successor();
     if (word == GF_WORD_LEAVE) {
         gf_machine_hurry();
+    } else if (word == GF_WORD_SHUTDOWN) { /* it takes nothing any more */
+        gf_handover_end();
     } else if (word == GF_WORD_ROOM) {
         gf_predecessor_say("leave");
-    } else if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN) {
-        gf_handover_end();
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
         gf_handover_end();
         close(M.successor.control);

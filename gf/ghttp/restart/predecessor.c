@@ -14,6 +14,7 @@
 
 #include <gf/glog/glog.h>
 
+#include "../../gproc/signals.h"
 #include "../../gproc/start.h"
 #include "../engine/tls.h"
 #include "channel.h"
@@ -315,6 +316,7 @@ int gf_predecessor_say_ready(void)
     gf_handed_finish(&predecessor.handed);
     close_tickets();
     take_standard_error_back();
+    gf_signals_end_start();
     predecessor.spoken = true;
     result = send_word(ready);
     pthread_mutex_unlock(&predecessor.lock);

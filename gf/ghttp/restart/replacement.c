@@ -238,9 +238,9 @@ static void come_back(const char *why)
              "rolled back: process %d serves again, with %u connections that had moved (%u were lost with the new "
              "process); %s%s%s",
              (int)getpid(), taken, lost, why, *why ? "; " : "", burial);
-    glog_error("server restart failed: %s", reason);
     gf_machine_note_failure(-ECHILD, reason);
-    gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
+    gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve); /* first: who reads the log may ask again at once */
+    glog_error("server restart failed: %s", reason);
 }
 
 enum gf_word gf_machine_hear_successor(void)

@@ -97,12 +97,17 @@ struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_requ
     return r->allowed_methods ? answer_allowed(r, r->allowed_methods) : answer_status(chain, r, 404);
 }
 
+static void log_failed(const struct ghttp_request *r)
+{
+    glog_error("the response to %.*s %.*s failed: %s", LOGGED_SIZE, r->method, LOGGED_SIZE, r->path,
+               r->response.failure);
+}
+
 /* A response that could not be made is replaced as a whole. If even that fails it stays marked as failed, and the
  * engine answers with a bare 500. */
 static void replace_failed(struct ghttp_request *r)
 {
-    glog_error("the response to %.*s %.*s failed: %s", LOGGED_SIZE, r->method, LOGGED_SIZE, r->path,
-               r->response.failure);
+    log_failed(r);
     gf_response_reset(r);
     ghttp_response_write_status(r, 500);
 }
@@ -128,6 +133,11 @@ static void complete(struct ghttp_request *r)
 
 static void finish(struct ghttp_request *r)
 {
+    if (r->response.sent) { /* what is left of it follows as it is */
+        if (r->response.failed)
+            log_failed(r);
+        return;
+    }
     if (!r->response.failed)
         complete(r);
     if (r->response.failed)
@@ -141,9 +151,10 @@ static void run_stages(struct ghttp_request *r)
         gf_flow_serve(r);
         gf_flow_run_hooks(r, GHTTP_HOOK_AFTER_SERVE);
     }
-    if (r->response.failed)
+    if (r->response.failed && !r->response.sent)
         replace_failed(r);
-    gf_flow_run_statuses(r);
+    if (!r->response.sent)
+        gf_flow_run_statuses(r);
     if (!r->way.refused)
         gf_flow_run_hooks(r, GHTTP_HOOK_BEFORE_OUTPUT);
     finish(r);

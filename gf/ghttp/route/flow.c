@@ -9,6 +9,7 @@
 #include "flow.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "../message/arena.h"
 #include "../message/request.h"
@@ -148,15 +149,20 @@ static bool has_handler(const struct gf_steps *steps, const struct ghttp_request
 }
 
 /* The body of before, with its type, unless there is a new one. */
-static void restore_body(struct ghttp_request *r, struct gf_buffer *body, const char *type)
+static void restore_body(struct ghttp_request *r, struct gf_response *old, const char *type)
 {
     struct gf_response *response = &r->response;
-    if (response->body.size > 0) {
-        gf_buffer_finish(body);
+    if (response->body.size > 0 || response->file_fd >= 0 || response->sent) {
+        gf_buffer_finish(&old->body);
+        if (old->file_fd >= 0)
+            close(old->file_fd);
         return;
     }
     gf_buffer_finish(&response->body);
-    response->body = *body;
+    response->body = old->body;
+    response->file_fd = old->file_fd;
+    response->file_offset = old->file_offset;
+    response->file_size = old->file_size;
     if (type && !gf_fields_find(&response->headers, "Content-Type") &&
         ghttp_response_set_header(r, "Content-Type", type) != 0)
         ghttp_response_fail(r, "its headers leave no room for a Content-Type");
@@ -169,12 +175,13 @@ void gf_flow_run_statuses(struct ghttp_request *r)
     int status = response->status;
     if (status == 200 || !has_handler(steps, r, status))
         return;
-    struct gf_buffer body = response->body;
+    struct gf_response old = *response;
     const char *type = gf_fields_find(&response->headers, "Content-Type");
     gf_buffer_init(&response->body, GF_RESPONSE_BODY_MAX);
+    response->file_fd = -1;
     gf_fields_remove(&response->headers, "Content-Type");
     for (size_t i = 0; i < steps->count; i++)
         if (is_for(&steps->items[i], r, status))
             run(r, &steps->items[i], false);
-    restore_body(r, &body, type);
+    restore_body(r, &old, type);
 }

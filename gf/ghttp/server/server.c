@@ -223,7 +223,7 @@ static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inherita
     if (!result)
         result = start_engine(s, error, size);
     if (!result)
-        result = gf_engine_add(&s->service, !inheritance->is_served(), error, size);
+        result = gf_engine_add(&s->service, error, size);
     free(wanted.http);
     free(wanted.https);
     if (result < 0)
@@ -262,10 +262,12 @@ int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, i
         glog_error("server \"%s\" does not start: %s", s->name, s->error);
         return result;
     }
-    atomic_store(&s->state, GF_SERVER_SERVING);
-    log_listeners(s);
+    log_listeners(s); /* before anyone may end it */
     if (s->settings.dump_router_map && !gproc_is_child())
         gf_routes_log(s);
+    atomic_store(&s->state, GF_SERVER_SERVING); /* and that before a client can ask for it */
+    if (!inheritance->is_served())
+        gf_engine_resume(&s->service);
     return 0;
 }
 

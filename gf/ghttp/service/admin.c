@@ -179,6 +179,7 @@ static int status_of_result(int result)
     case 0:
         return 200;
     case EBUSY:
+    case ECANCELED:
         return 409;
     case ENOENT:
         return 404;

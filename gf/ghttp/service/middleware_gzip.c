@@ -87,9 +87,9 @@ static bool is_eligible(const ghttp_request *r)
 {
     const struct gf_fields *headers = &r->response.headers;
 
-    return !r->response.failed && r->response.body.size >= SIZE_MIN && is_whole(r->response.status) &&
-           !gf_fields_find(headers, "Content-Encoding") && !gf_fields_find(headers, "Content-Range") &&
-           !is_dense(gf_fields_find(headers, "Content-Type"));
+    return !r->response.failed && !r->response.sent && r->response.body.size >= SIZE_MIN &&
+           is_whole(r->response.status) && !gf_fields_find(headers, "Content-Encoding") &&
+           !gf_fields_find(headers, "Content-Range") && !is_dense(gf_fields_find(headers, "Content-Type"));
 }
 
 /* ---- how ---- */

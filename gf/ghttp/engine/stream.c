@@ -1,0 +1,209 @@
+#include "stream.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../message/arena.h"
+#include "connection.h"
+#include "exchange.h"
+#include "lane.h"
+#include "worker.h"
+
+/* So much may wait for a slow client before its handler has to. */
+#define PENDING_MAX ((size_t)256 << 10)
+
+struct gf_stream {
+    pthread_mutex_t lock;
+    pthread_cond_t taken;
+    struct gf_buffer pending;
+    size_t begin;  /* of what is pending in it */
+    bool discards; /* nobody will read: HEAD, 204, 304 */
+    bool queued;   /* libmicrohttpd has the response; the leader's */
+    bool asleep;   /* the connection is suspended for want of bytes */
+    bool finished; /* no more will come */
+    bool failed;   /* and what came is not whole */
+    bool ended;    /* libmicrohttpd is done */
+};
+
+/* ---- the handler ---- */
+
+/* The connection may go while the handler still reads its request: what points to its memory is copied. */
+static int keep_head(struct ghttp_request *r)
+{
+    for (size_t i = 0; i < r->headers.count; i++) {
+        struct gf_field *field = &r->headers.items[i];
+
+        field->name = gf_arena_strdup(r->arena, field->name);
+        field->value = gf_arena_strdup(r->arena, field->value);
+        if (!field->name || !field->value)
+            return -ENOMEM;
+    }
+    r->method = gf_arena_strdup(r->arena, r->method);
+    return r->method ? 0 : -ENOMEM;
+}
+
+static bool has_no_body(const struct ghttp_request *r)
+{
+    return !strcmp(r->method, "HEAD") || r->response.status == 204 || r->response.status == 304;
+}
+
+static int begin(struct gf_exchange *x)
+{
+    struct ghttp_request *r = &x->request;
+    struct gf_stream *stream;
+
+    if (!gf_fields_find(&r->response.headers, "Content-Type") && gf_response_default_type(r) < 0)
+        return -ENOMEM;
+    if (keep_head(r) < 0 || !(stream = calloc(1, sizeof(*stream))))
+        return -ENOMEM;
+    pthread_mutex_init(&stream->lock, NULL);
+    pthread_cond_init(&stream->taken, NULL);
+    gf_buffer_init(&stream->pending, GF_RESPONSE_BODY_MAX + PENDING_MAX);
+    stream->discards = has_no_body(r);
+    if (!gf_worker_give_up(x)) { /* nobody could lead the loop meanwhile */
+        gf_stream_free(stream);
+        return -EAGAIN;
+    }
+    x->stream = stream;
+    r->response.sent = true;
+    return 0;
+}
+
+static size_t pending(const struct gf_stream *stream)
+{
+    return stream->pending.size - stream->begin;
+}
+
+/* With the lock held. */
+static int append(struct gf_stream *stream, struct gf_buffer *body)
+{
+    int result = 0;
+
+    if (stream->begin && stream->begin == stream->pending.size) {
+        gf_buffer_reset(&stream->pending, PENDING_MAX);
+        stream->begin = 0;
+    } else if (stream->begin > PENDING_MAX) {
+        memmove(stream->pending.data, stream->pending.data + stream->begin, pending(stream));
+        stream->pending.size -= stream->begin;
+        stream->begin = 0;
+    }
+    if (body->size && !stream->discards && !stream->ended)
+        result = gf_buffer_append(&stream->pending, body->data, body->size);
+    gf_buffer_reset(body, PENDING_MAX);
+    return result;
+}
+
+int gf_stream_flush(struct gf_exchange *x)
+{
+    struct gf_stream *stream = x->stream;
+    int result = stream ? 0 : begin(x);
+
+    if (result < 0)
+        return result;
+    stream = x->stream;
+    pthread_mutex_lock(&stream->lock);
+    result = append(stream, &x->request.response.body);
+    pthread_mutex_unlock(&stream->lock);
+    gf_worker_post(x);
+    pthread_mutex_lock(&stream->lock);
+    while (pending(stream) > PENDING_MAX && !stream->ended)
+        pthread_cond_wait(&stream->taken, &stream->lock);
+    if (stream->ended && !stream->discards)
+        result = -EPIPE;
+    pthread_mutex_unlock(&stream->lock);
+    return result;
+}
+
+void gf_stream_finish(struct gf_exchange *x)
+{
+    struct gf_stream *stream = x->stream;
+
+    pthread_mutex_lock(&stream->lock);
+    stream->failed = x->request.response.failed || append(stream, &x->request.response.body) < 0;
+    stream->finished = true;
+    pthread_mutex_unlock(&stream->lock);
+    gf_worker_post(x); /* the last that this thread does with it */
+}
+
+/* ---- the leader ---- */
+
+ssize_t gf_stream_read(struct gf_stream *stream, char *data, size_t size)
+{
+    size_t count;
+
+    pthread_mutex_lock(&stream->lock);
+    count = pending(stream) < size ? pending(stream) : size;
+    if (count) {
+        memcpy(data, stream->pending.data + stream->begin, count);
+        stream->begin += count;
+        pthread_cond_signal(&stream->taken);
+    }
+    stream->asleep = !count && !stream->finished;
+    pthread_mutex_unlock(&stream->lock);
+    if (count || stream->asleep)
+        return (ssize_t)count;
+    return stream->failed ? -2 : -1;
+}
+
+static bool wakes(struct gf_stream *stream)
+{
+    bool wakes;
+
+    pthread_mutex_lock(&stream->lock);
+    wakes = stream->asleep && !stream->ended && (pending(stream) || stream->finished);
+    if (wakes)
+        stream->asleep = false;
+    pthread_mutex_unlock(&stream->lock);
+    return wakes;
+}
+
+static bool both_are_done(struct gf_stream *stream)
+{
+    bool done;
+
+    pthread_mutex_lock(&stream->lock);
+    done = stream->finished && stream->ended;
+    pthread_mutex_unlock(&stream->lock);
+    return done;
+}
+
+void gf_stream_hear(struct gf_exchange *x)
+{
+    struct gf_stream *stream = x->stream;
+
+    if (!stream->queued) {
+        stream->queued = true;
+        gf_exchange_answer(x);
+        gf_exchange_resume(x);
+    } else if (wakes(stream)) {
+        gf_connection_wait(x->connection, GF_WAIT_WRITE);
+        gf_exchange_resume(x);
+    } else if (both_are_done(stream)) {
+        gf_exchange_release(x);
+    }
+}
+
+bool gf_stream_end(struct gf_exchange *x)
+{
+    struct gf_stream *stream = x->stream;
+    bool finished;
+
+    pthread_mutex_lock(&stream->lock);
+    stream->ended = true;
+    finished = stream->finished;
+    pthread_cond_signal(&stream->taken);
+    pthread_mutex_unlock(&stream->lock);
+    return finished && !gf_worker_is_posted(x);
+}
+
+void gf_stream_free(struct gf_stream *stream)
+{
+    if (!stream)
+        return;
+    gf_buffer_finish(&stream->pending);
+    pthread_cond_destroy(&stream->taken);
+    pthread_mutex_destroy(&stream->lock);
+    free(stream);
+}

@@ -1,0 +1,69 @@
+/*
+ * A server whose answers are sent while they are made. Address: GF_ADDRESS, or a port of the system's choice.
+ */
+#include <gf/gf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* count lines, ms between two of them; each is flushed. */
+static void lines(ghttp_request *r)
+{
+    long count = ghttp_request_get_int(r, "count", 5), ms = ghttp_request_get_int(r, "ms", 50);
+
+    for (long i = 0; i < count; i++) {
+        ghttp_response_writefln(r, "line %ld of %s", i, ghttp_request_method(r));
+        if (ghttp_response_flush(r) < 0) {
+            glog_info("client gone after line %ld, agent %s", i, ghttp_request_header(r, "User-Agent"));
+            return;
+        }
+        usleep((useconds_t)(ms * 1000));
+    }
+    ghttp_response_write(r, "end\n");
+}
+
+/* mb megabytes in pieces of 64 KiB, as fast as the client takes them. */
+static void large(ghttp_request *r)
+{
+    static char piece[65536];
+    long count = ghttp_request_get_int(r, "mb", 16) * 16;
+
+    memset(piece, 'x', sizeof(piece));
+    for (long i = 0; i < count; i++) {
+        ghttp_response_write_bytes(r, piece, sizeof(piece));
+        if (ghttp_response_flush(r) < 0) {
+            glog_info("client gone after piece %ld", i);
+            return;
+        }
+    }
+}
+
+/* Flushes before anything was written; fails afterwards. */
+static void broken(ghttp_request *r)
+{
+    ghttp_response_set_status(r, 202);
+    ghttp_response_flush(r);
+    ghttp_response_set_status(r, 200);
+    ghttp_response_writeln(r, "so far");
+    ghttp_response_flush(r);
+    ghttp_response_redirect(r, "bad\r\nurl", 0);
+}
+
+static void hello(ghttp_request *r)
+{
+    ghttp_response_writeln(r, "hello");
+}
+
+int main(void)
+{
+    ghttp_server *s = g_server("streams");
+
+    ghttp_server_bind(s, "/", hello);
+    ghttp_server_bind(s, "/lines", lines);
+    ghttp_server_bind(s, "/large", large);
+    ghttp_server_bind(s, "/broken", broken);
+    ghttp_server_set(s, "writeTimeout", "2s");
+    ghttp_server_set_graceful(s, true);
+    ghttp_server_set_address(s, getenv("GF_ADDRESS") ? getenv("GF_ADDRESS") : "127.0.0.1:0");
+    return ghttp_server_run(s);
+}
