@@ -135,6 +135,19 @@ Test(middleware, compresses)
     cr_expect(eq(sz, a->body_size, 10000));
 }
 
+Test(middleware, leaves_a_stream_alone)
+{
+    const struct answer *a = ask("GET /stream?size=5000", "Accept-Encoding: gzip\r\n");
+
+    cr_expect(eq(int, a->status, 200));
+    cr_expect(eq(sz, a->body_size, 5006));
+    cr_expect(zero(int, strncmp(a->body, "first xxx", 9)));
+    expect_header(a, "Content-Encoding", "(none)");
+    expect_header(a, "X-Before", "1");
+    expect_header(a, "X-After", "(none)");
+    cr_expect(eq(int, process_wait_line(server, "seen 200 GET /stream", PATIENCE_MS), 0));
+}
+
 Test(middleware, knows_the_client_behind_the_proxy_and_limits_it)
 {
     expect_answer(ask("GET /client", ""), 200, "127.0.0.1");

@@ -32,6 +32,15 @@ static void text(ghttp_request *r)
         ghttp_response_write_bytes(r, "x", 1);
 }
 
+/* A stream whose rest, behind the last flush, is long enough to be compressed, and whose status comes too late. */
+static void stream(ghttp_request *r)
+{
+    ghttp_response_write(r, "first ");
+    ghttp_response_flush(r);
+    text(r);
+    ghttp_response_set_status(r, 404);
+}
+
 static void tell_user(ghttp_request *r)
 {
     ghttp_response_writef(r, "%s %s", ghttp_request_user(r), ghttp_request_router(r, "id"));
@@ -84,6 +93,7 @@ static void bind_all(ghttp_server *s)
     ghttp_server_bind(s, "/limited", hello);
     ghttp_server_bind(s, "/client", tell_client);
     ghttp_server_bind(s, "/text", text);
+    ghttp_server_bind(s, "/stream", stream);
     ghttp_server_bind(s, "/slow/bound", hello);
 
     api = ghttp_server_group(s, "/api");
