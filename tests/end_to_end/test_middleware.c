@@ -220,6 +220,7 @@ static char *output_of(const char *const *arguments, int status)
     }
     cr_assert(eq(int, process_wait_exit(p, PATIENCE_MS, &got), 0));
     cr_expect(eq(int, WEXITSTATUS(got), status));
+    cr_assert(eq(int, process_wait_end(p, PATIENCE_MS), 0)); /* and with it the end of the output */
     char *output = process_output(p);
     process_free(p);
     return output;
