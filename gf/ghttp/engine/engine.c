@@ -100,9 +100,9 @@ bool gf_engine_stop(void)
         pthread_mutex_unlock(&engine.lock);
         return true;
     }
-    gf_monitor_stop();
     for (unsigned n = 0; n < engine.count; n++)
         gf_worker_stop(&engine.workers[n]);
+    gf_monitor_stop(); /* last: a loop that is blocked at this moment has to be passed on to end */
     none_left = gf_spare_stop(STOP_TIMEOUT_MS);
     if (none_left) {
         for (unsigned n = 0; n < engine.count; n++)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "channel.h"
+#include "fault.h"
 
 /* Descriptors are small numbers; this is the kernel's own limit (fs.nr_open's default). */
 #define FD_MAX 1048576
@@ -39,7 +40,7 @@ char *gf_listeners_json_print(const struct gf_handed *handed, int parent)
 {
     struct cJSON *root = cJSON_CreateObject(), *servers = NULL;
     char *text = NULL;
-    bool good = cJSON_AddNumberToObject(root, "version", GF_CHANNEL_VERSION) &&
+    bool good = cJSON_AddNumberToObject(root, "version", gf_fault_version(GF_CHANNEL_VERSION)) &&
                 cJSON_AddNumberToObject(root, "parent", parent) &&
                 cJSON_AddNumberToObject(root, "control", handed->control) &&
                 (servers = cJSON_AddObjectToObject(root, "servers"));
@@ -156,11 +157,12 @@ static int parse_root(struct parsing *p, const struct cJSON *root)
 
     if (!cJSON_IsObject(root))
         return fail(p, -EINVAL, "no JSON object");
-    if (!cJSON_IsNumber(version) || version->valuedouble != GF_CHANNEL_VERSION)
-        return fail(p, -EPROTO,
-                    "this library speaks version 1, the process before another one; restart it in full once");
     if (parse_fd(cJSON_GetObjectItemCaseSensitive(root, "control"), &p->handed->control) < 0)
         return fail(p, -EINVAL, "no \"control\"");
+    if (!cJSON_IsNumber(version) || version->valuedouble != GF_CHANNEL_VERSION)
+        return fail(p, -EPROTO,
+                    "the process before this one is of a library that speaks another version of the restart protocol "
+                    "than this one, which speaks 1; end the one and start the other in full, once");
     if (standard_error && parse_fd(standard_error, &p->handed->standard_error) < 0)
         return fail(p, -EINVAL, "\"stderr\" is no descriptor");
     if (p->handed->standard_error == p->handed->control)
@@ -183,7 +185,7 @@ int gf_listeners_json_parse(const char *text, struct gf_handed *ret_handed, char
     cJSON_Delete(root);
     if (result < 0)
         gf_handed_finish(&handed);
-    else
+    if (!result || result == -EPROTO)
         *ret_handed = handed;
     return result;
 }

@@ -33,7 +33,8 @@ char *gf_listeners_json_print(const struct gf_handed *handed, int parent);
 
 /*
  * Believes nothing: every number must be a descriptor above 2, no two the same. 0, or -EINVAL with a
- * sentence, -EPROTO for another version, -ENOMEM. gf_handed_finish() afterwards.
+ * sentence, -EPROTO for another version (ret_handed has the channel then, to say so, and nothing else),
+ * -ENOMEM. gf_handed_finish() afterwards.
  */
 int gf_listeners_json_parse(const char *text, struct gf_handed *ret_handed, char *error, size_t error_size);
 void gf_handed_finish(struct gf_handed *handed);

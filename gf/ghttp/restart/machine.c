@@ -148,12 +148,16 @@ static void log_drained(ghttp_server *s, unsigned cut)
               (unsigned)atomic_load(&counters->raced), cut);
 }
 
-/* A process does not leave before the one before it, which may still have connections to pass on through it. */
+/* Whether the process before us still moves connections to us, and we move them on. */
+static bool is_between(void)
+{
+    return gf_predecessor_fd() >= 0 && gf_handover_goes_on();
+}
+
+/* What the process before us passes on through us is ours too: see step_aside(). */
 static bool may_end(const ghttp_server *s, bool force)
 {
-    if (force || gf_machine_now_ms() >= s->drain_until_ms)
-        return true;
-    return !gf_server_connections(s) && (M.successor.control < 0 || !gf_history_behind());
+    return force || gf_machine_now_ms() >= s->drain_until_ms || (!gf_server_connections(s) && !is_between());
 }
 
 int64_t gf_machine_end_drained(bool force)
@@ -388,7 +392,7 @@ void gf_machine_report_drain(void)
         M.drain_logged_ms = now;
         log_what_holds_up();
     }
-    if (M.successor.control < 0 || now - M.reported_ms < DRAIN_REPORT_MS)
+    if (M.successor.control < 0 || M.passed_on || now - M.reported_ms < DRAIN_REPORT_MS)
         return;
     M.reported_ms = now;
     report = gf_history_report();
@@ -402,6 +406,36 @@ int64_t gf_machine_next_report(int64_t next)
     int64_t report = gf_machine_now_ms() + DRAIN_REPORT_MS;
 
     return next < report ? next : report;
+}
+
+static bool everything_is_answered(void)
+{
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_DRAINING && gf_server_connections(s))
+            return false;
+    return true;
+}
+
+/*
+ * We have nothing left, but the process before us has requests in flight, whose connections we would move on when
+ * they become idle. It gets our end of the channel to the new process instead, and closes the one to us: when we hear
+ * that, we have had all that was on its way.
+ */
+static void step_aside(void)
+{
+    struct cJSON *message, *ports;
+
+    if (M.passed_on || !is_between() || !everything_is_answered())
+        return;
+    message = cJSON_CreateObject();
+    ports = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(M.offer, "http"), true);
+    if (ports && cJSON_AddStringToObject(message, "type", "successor") &&
+        cJSON_AddItemToObject(message, "http", ports)) {
+        M.passed_on = gf_predecessor_send(message, M.successor.control) != -EAGAIN;
+        ports = NULL;
+    }
+    cJSON_Delete(ports);
+    cJSON_Delete(message);
 }
 
 void gf_machine_drain(void)
@@ -419,7 +453,10 @@ void gf_machine_drain(void)
         gf_machine_enter(GF_GRACEFUL_GONE, NULL);
         return;
     }
+    step_aside();
     gf_machine_report_drain();
+    if (M.passed_on)
+        fds[GF_MACHINE_FDS].fd = -1; /* its words are for the process before us */
     gf_machine_wait_for(fds, GF_MACHINE_FDS + 2, gf_machine_next_report(next));
     gf_successor_relay(&M.successor);
     if (fds[GF_MACHINE_FDS].revents)
@@ -428,6 +465,7 @@ void gf_machine_drain(void)
         gf_machine_hurry();
     } else if (word == GF_WORD_SHUTDOWN) { /* it takes nothing any more */
         gf_handover_end();
+        gf_predecessor_say("shutdown");
     } else if (word == GF_WORD_ROOM) {
         gf_predecessor_say("leave");
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
@@ -435,14 +473,6 @@ void gf_machine_drain(void)
         close(M.successor.control);
         M.successor.control = -1;
     }
-}
-
-static bool everything_is_answered(void)
-{
-    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_DRAINING && gf_server_connections(s))
-            return false;
-    return true;
 }
 
 void gf_machine_resume_all(void)
@@ -493,5 +523,7 @@ void *gf_machine_main(void *arg)
     gf_handover_end();
     gf_handover_forget();
     gf_successor_release(&M.successor);
+    cJSON_Delete(M.offer);
+    M.offer = NULL;
     return NULL;
 }

@@ -45,6 +45,8 @@ struct gf_machine {
     struct gf_greeting greeting;
     struct gf_successor successor;
     char *executable;
+    struct cJSON *offer;     /* what the successor takes: its "ready" */
+    bool passed_on;          /* our predecessor was given our successor */
     int64_t deadline_ms;     /* of the state */
     int64_t heard_ms;        /* the new process's last sign of life */
     int64_t pinged_ms;       /* our last question for one */

@@ -114,15 +114,49 @@ static bool is_channel(int fd)
            !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_UNIX;
 }
 
+static struct cJSON *make_word(const char *type, const char *reason)
+{
+    struct cJSON *message = cJSON_CreateObject();
+
+    if (cJSON_AddStringToObject(message, "type", type) && cJSON_AddNumberToObject(message, "pid", getpid()) &&
+        cJSON_AddNumberToObject(message, "version", GF_CHANNEL_VERSION) &&
+        (!reason || cJSON_AddStringToObject(message, "reason", reason)))
+        return message;
+    cJSON_Delete(message);
+    return NULL;
+}
+
+/* With the lock held. */
+static int send_word(struct cJSON *message)
+{
+    int result = message ? gf_channel_send(predecessor.handed.control, message, NULL, 0) : -ENOMEM;
+
+    cJSON_Delete(message);
+    return result;
+}
+
+/* A process that speaks another version still understands that we have failed, and why. */
+static void refuse_version(const char *error)
+{
+    protect(predecessor.handed.control);
+    if (is_channel(predecessor.handed.control))
+        send_word(make_word("failed", error));
+    predecessor.handed.control = -1;
+}
+
 static void meet(void)
 {
     const char *text = gf_start_get()->reload;
-    char error[256];
+    char error[320];
+    int result;
 
     if (!text)
         return;
-    if (gf_listeners_json_parse(text, &predecessor.handed, error, sizeof(error)) < 0) {
+    result = gf_listeners_json_parse(text, &predecessor.handed, error, sizeof(error));
+    if (result < 0) {
         glog_warning("%s; going on without what the process before this one may have handed over", error);
+        if (result == -EPROTO)
+            refuse_version(error);
         return;
     }
     for (size_t i = 0; i < predecessor.handed.count; i++)
@@ -264,27 +298,6 @@ bool gf_predecessor_waits(void)
     return waits;
 }
 
-static struct cJSON *make_word(const char *type, const char *reason)
-{
-    struct cJSON *message = cJSON_CreateObject();
-
-    if (cJSON_AddStringToObject(message, "type", type) && cJSON_AddNumberToObject(message, "pid", getpid()) &&
-        cJSON_AddNumberToObject(message, "version", GF_CHANNEL_VERSION) &&
-        (!reason || cJSON_AddStringToObject(message, "reason", reason)))
-        return message;
-    cJSON_Delete(message);
-    return NULL;
-}
-
-/* With the lock held. */
-static int send_word(struct cJSON *message)
-{
-    int result = message ? gf_channel_send(predecessor.handed.control, message, NULL, 0) : -ENOMEM;
-
-    cJSON_Delete(message);
-    return result;
-}
-
 /* Until now the predecessor has read our standard error, to know our last words; from now on nobody does. */
 static void take_standard_error_back(void)
 {
@@ -339,6 +352,17 @@ void gf_predecessor_say(const char *word)
     if (predecessor.handed.control >= 0)
         send_word(make_word(word, NULL));
     pthread_mutex_unlock(&predecessor.lock);
+}
+
+int gf_predecessor_send(const struct cJSON *message, int fd)
+{
+    int result = -EPIPE;
+
+    pthread_mutex_lock(&predecessor.lock);
+    if (predecessor.handed.control >= 0)
+        result = gf_channel_send(predecessor.handed.control, message, &fd, 1);
+    pthread_mutex_unlock(&predecessor.lock);
+    return result;
 }
 
 /* ---- what it sends afterwards ---- */

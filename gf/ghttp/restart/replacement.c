@@ -153,6 +153,8 @@ static void hand_over(const struct cJSON *ready)
     gf_machine_cease_all();
     gf_fault_point(M.greeting.generation, "after-cease", M.successor.control);
     gf_handover_begin(M.successor.control, ready);
+    cJSON_Delete(M.offer);
+    M.offer = cJSON_Duplicate(ready, true);
     snprintf(reason, sizeof(reason), "process %d serves", (int)pid);
     gf_machine_settle(0, pid, reason);
     glog_info("server restarted: process %d serves, %lld ms after it was asked for; %d drains", (int)pid,
@@ -243,11 +245,24 @@ static void come_back(const char *why)
     glog_error("server restart failed: %s", reason);
 }
 
+/* The new process has nothing left to do and steps aside: from now on its own successor is ours. */
+static void follow(const struct cJSON *message, int control)
+{
+    cJSON_Delete(M.offer);
+    M.offer = cJSON_Duplicate(message, true);
+    gf_handover_follow(control, message);
+    close(M.successor.control);
+    M.successor.control = control;
+    M.reported_ms = 0; /* it is to know at once who is behind it */
+}
+
 enum gf_word gf_machine_hear_successor(void)
 {
     enum gf_word word = GF_WORD_NONE;
     struct cJSON *message = NULL;
-    int result = gf_channel_receive(M.successor.control, &message, NULL, NULL);
+    int fds[1];
+    size_t count = 1;
+    int result = gf_channel_receive(M.successor.control, &message, fds, &count);
 
     if (result == -EPIPE)
         return GF_WORD_GONE;
@@ -265,6 +280,10 @@ enum gf_word gf_machine_hear_successor(void)
         word = GF_WORD_LEAVE;
     else if (is_word(message, "returned"))
         gf_handover_return(message);
+    if (count && is_word(message, "successor") && M.state == GF_GRACEFUL_DRAINING && gf_handover_goes_on())
+        follow(message, fds[0]);
+    else if (count)
+        close(fds[0]);
     cJSON_Delete(message);
     return word;
 }
@@ -358,8 +377,10 @@ static void watch(void)
         M.heard_ms = gf_machine_now_ms();
     if (word == GF_WORD_ROOM)
         gf_predecessor_say("leave");
-    if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN)
-        gf_handover_end(); /* it is about to go itself: what is left here ends here */
+    if (word == GF_WORD_SHUTDOWN) {
+        gf_handover_end(); /* what is left here ends here */
+        gf_predecessor_say("shutdown");
+    }
     if (word == GF_WORD_GONE)
         make_sure_of_end();
     if (word == GF_WORD_GONE || (word == GF_WORD_NONE && fds[GF_MACHINE_FDS + 1].revents))

@@ -344,7 +344,8 @@ int ghttp_server_enable_admin(ghttp_server *s, const char *pattern)
     const char *path = pattern ? pattern : GF_ADMIN_PATTERN_DEFAULT;
     const char *at = strrchr(path, '@');
     const char *domain = at && !strchr(at, '/') ? at : "";
-    int size = (int)strnlen(path, 1024) - (int)strnlen(domain, 1024);
+    size_t length = *domain ? (size_t)(domain - path) : strlen(path);
+    int size = length < 1024 ? (int)length : 1024; /* too long in either case: bind_action() says so */
     int result = gf_server_check_new(s, call);
 
     if (!result && path[0] != '/')
