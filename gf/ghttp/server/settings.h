@@ -33,6 +33,8 @@ struct gf_settings {
     bool systemd_fd_store;
     bool keep_alive;
     bool graceful;
+    bool route_over_write;
+    bool dump_router_map;
     int64_t graceful_ready_timeout;
     int64_t graceful_shutdown_timeout;
     int64_t graceful_probation;
