@@ -64,15 +64,13 @@ static int base64_value(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Strict: four digits at a time, padding at the end only, no bits left over. */
+/* With or without its padding, since some clients leave it out; no other byte, and no bits left over. */
 static int decode_base64(struct gf_arena *arena, const char *text, char **ret_bytes, size_t *ret_size)
 {
-    size_t size = strlen(text), digits = size;
-    while (digits > 0 && size - digits < 2 && text[digits - 1] == '=')
-        digits--;
-    if (size % 4 != 0)
+    size_t digits = strcspn(text, "="), padding = strlen(text + digits);
+    if (digits % 4 == 1 || padding > 2 || strspn(text + digits, "=") != padding)
         return -EINVAL;
-    char *bytes = gf_arena_alloc(arena, size / 4 * 3 + 1);
+    char *bytes = gf_arena_alloc(arena, digits + 1);
     if (!bytes)
         return -ENOMEM;
     unsigned held = 0;
