@@ -19,6 +19,8 @@
 #include "channel.h"
 #include "handover.h"
 #include "history.h"
+#include "keeper_link.h"
+#include "supervisor.h"
 
 /* How often a drain tells how it stands: to the new process, and to the log. */
 #define DRAIN_REPORT_MS 500
@@ -72,6 +74,11 @@ void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
     fds[0] = (struct pollfd){.fd = M.wake_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = M.drained_fd, .events = POLLIN};
     fds[2] = (struct pollfd){.fd = gf_predecessor_fd(), .events = POLLIN};
+    gf_supervisor_tick();
+    if (gf_supervisor_due_ms() < until_ms) {
+        until_ms = gf_supervisor_due_ms();
+        left = until_ms - gf_machine_now_ms();
+    }
     if (until_ms == INT64_MAX)
         left = -1;
     else if (left < 0)
@@ -132,6 +139,7 @@ void gf_machine_note_failure(int result, const char *reason)
 void gf_machine_fail(int result, const char *reason)
 {
     glog_error("server restart failed: %s", reason);
+    gf_supervisor_failed(reason);
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve); /* first: who is told may ask again at once */
     gf_machine_settle(result, 0, reason);
 }
@@ -196,9 +204,10 @@ void gf_machine_close_listeners(bool handed_over)
             gf_server_close_listeners(s, handed_over);
 }
 
-static void begin_shutdown(void)
+void gf_machine_begin_shutdown(void)
 {
     glog_info("server shutting down");
+    gf_supervisor_stopping();
     gf_predecessor_say("shutdown");
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_SERVING)
@@ -260,39 +269,11 @@ static void begin_restart(const struct gf_restart_request *request)
         return;
     }
     glog_info("server reloading");
+    gf_supervisor_reloading();
     if (gf_machine_is_graceful())
         gf_machine_begin_start();
     else
         begin_full_restart();
-}
-
-/* g_wait() has been entered by a process that a restart has started: the one before it waits for our word. */
-static void say_ready(void)
-{
-    int64_t began = M.greeting.restart_began_ms;
-
-    if (!gf_predecessor_waits())
-        return;
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
-        if (gf_server_state(s) != GF_SERVER_FAILED)
-            continue;
-        gf_predecessor_say_failed(s->error);
-        glog_error("not taking over: server \"%s\" did not start", s->name);
-        M.exit_status = 1;
-        begin_shutdown();
-        return;
-    }
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        gf_server_own_listeners(s);
-    if (gf_predecessor_say_ready() < 0)
-        glog_warning("the process before this one has gone without a word; serving on");
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_SERVING)
-            gf_engine_resume(&s->service); /* not before all are up: a client that is let in is served */
-    pthread_mutex_lock(&M.lock);
-    M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
-    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it took over");
-    pthread_mutex_unlock(&M.lock);
 }
 
 static bool was_asked_to_stop(ghttp_server *s)
@@ -326,17 +307,18 @@ void gf_machine_serve(void)
     stop_asked_servers();
 
     if (gf_machine_flag(&M.set_up))
-        say_ready();
+        gf_machine_become_ready();
     if (M.step != gf_machine_serve)
         return;
     if (gf_machine_flag(&M.shutdown_asked)) {
-        begin_shutdown();
+        gf_machine_begin_shutdown();
     } else if (request && gf_machine_flag(&M.set_up)) { /* else not all servers have their listeners yet */
         begin_restart(request);
     } else {
         int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
 
         if (gf_machine_flag(&M.set_up) && all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
+            gf_supervisor_stopping();
             gf_predecessor_say("shutdown"); /* else the end would look like a death to it, and it would come back */
             gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
         } else {
@@ -408,7 +390,7 @@ int64_t gf_machine_next_report(int64_t next)
     return next < report ? next : report;
 }
 
-static bool everything_is_answered(void)
+bool gf_machine_is_answered(void)
 {
     for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_DRAINING && gf_server_connections(s))
@@ -425,7 +407,7 @@ static void step_aside(void)
 {
     struct cJSON *message, *ports;
 
-    if (M.passed_on || !is_between() || !everything_is_answered())
+    if (M.passed_on || !is_between() || !gf_machine_is_answered())
         return;
     message = cJSON_CreateObject();
     ports = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(M.offer, "http"), true);
@@ -475,6 +457,16 @@ void gf_machine_drain(void)
     }
 }
 
+int64_t gf_machine_drain_limit(void)
+{
+    int64_t limit = 0;
+
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_DRAINING && s->drain_until_ms > limit)
+            limit = s->drain_until_ms;
+    return limit;
+}
+
 void gf_machine_resume_all(void)
 {
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
@@ -499,7 +491,7 @@ static void drain_to_execute(void)
         gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
         return;
     }
-    if (!everything_is_answered() && gf_machine_now_ms() < M.deadline_ms) {
+    if (!gf_machine_is_answered() && gf_machine_now_ms() < M.deadline_ms) {
         gf_machine_wait_for(fds, GF_MACHINE_FDS, M.deadline_ms);
         return;
     }
@@ -510,6 +502,7 @@ static void drain_to_execute(void)
     free(M.executable);
     M.executable = NULL;
     gf_machine_resume_all();
+    gf_supervisor_failed(reason);
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
     glog_error("server restart failed: %s", reason);
 }
@@ -522,6 +515,8 @@ void *gf_machine_main(void *arg)
         M.step();
     gf_handover_end();
     gf_handover_forget();
+    M.replaced_by = M.successor.pid;
+    gf_supervisor_leave(M.replaced_by != 0);
     gf_successor_release(&M.successor);
     cJSON_Delete(M.offer);
     M.offer = NULL;
