@@ -358,6 +358,18 @@ size_t gf_engine_running(struct gf_service *service, struct gf_running *running,
     return list.running_count;
 }
 
+static void turn(struct gf_worker *worker, void *arg)
+{
+    (void)worker;
+    (void)arg;
+}
+
+void gf_engine_probe(void)
+{
+    for (unsigned n = 0; n < engine.count; n++)
+        gf_worker_call(&engine.workers[n], turn, NULL);
+}
+
 void gf_engine_facts(struct gf_engine_facts *ret_facts)
 {
     ret_facts->workers = engine.count;

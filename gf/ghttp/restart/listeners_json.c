@@ -49,6 +49,8 @@ char *gf_listeners_json_print(const struct gf_handed *handed, int parent)
         good = append_listener(servers, &handed->listeners[i]);
     if (good && handed->standard_error >= 0)
         good = cJSON_AddNumberToObject(root, "stderr", handed->standard_error) != NULL;
+    if (good && handed->keeper >= 0)
+        good = cJSON_AddNumberToObject(root, "keeper", handed->keeper) != NULL;
     if (good)
         text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
@@ -81,7 +83,7 @@ static int parse_fd(const struct cJSON *item, int *ret_fd)
 
 static bool is_taken(const struct gf_handed *handed, int fd)
 {
-    if (fd == handed->control || fd == handed->standard_error)
+    if (fd == handed->control || fd == handed->standard_error || fd == handed->keeper)
         return true;
     for (size_t i = 0; i < handed->count; i++)
         if (handed->listeners[i].fd == fd)
@@ -154,6 +156,7 @@ static int parse_root(struct parsing *p, const struct cJSON *root)
 {
     const struct cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version");
     const struct cJSON *standard_error = cJSON_GetObjectItemCaseSensitive(root, "stderr");
+    const struct cJSON *keeper = cJSON_GetObjectItemCaseSensitive(root, "keeper");
 
     if (!cJSON_IsObject(root))
         return fail(p, -EINVAL, "no JSON object");
@@ -165,14 +168,17 @@ static int parse_root(struct parsing *p, const struct cJSON *root)
                     "than this one, which speaks 1; end the one and start the other in full, once");
     if (standard_error && parse_fd(standard_error, &p->handed->standard_error) < 0)
         return fail(p, -EINVAL, "\"stderr\" is no descriptor");
-    if (p->handed->standard_error == p->handed->control)
+    if (keeper && parse_fd(keeper, &p->handed->keeper) < 0)
+        return fail(p, -EINVAL, "\"keeper\" is no descriptor");
+    if (p->handed->standard_error == p->handed->control || p->handed->keeper == p->handed->control ||
+        (p->handed->keeper >= 0 && p->handed->keeper == p->handed->standard_error))
         return fail(p, -EINVAL, "one descriptor for two ends");
     return parse_servers(p, cJSON_GetObjectItemCaseSensitive(root, "servers"));
 }
 
 int gf_listeners_json_parse(const char *text, struct gf_handed *ret_handed, char *error, size_t error_size)
 {
-    struct gf_handed handed = {.control = -1, .standard_error = -1};
+    struct gf_handed handed = GF_HANDED_NONE;
     struct parsing parsing = {.handed = &handed, .error = error, .error_size = error_size};
     struct cJSON *root;
     int result;

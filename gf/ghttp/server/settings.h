@@ -38,8 +38,13 @@ struct gf_settings {
     bool access_log_enabled;
     int64_t rotate_size;
     int64_t rotate_backup_limit;
+    char *pid_file;
+    bool stable_pid;
+    bool systemd_fd_store;
     bool keep_alive;
     bool graceful;
+    bool route_over_write;
+    bool dump_router_map;
     int64_t graceful_ready_timeout;
     int64_t graceful_shutdown_timeout;
     int64_t graceful_probation;
