@@ -54,7 +54,7 @@ Test(access_line, goframe)
 {
     make(GF_ACCESS_GOFRAME);
     cr_expect(eq(str, line,
-                 "2026-11-22 10:20:30.007 200 \"GET http example.org /a?b=1 HTTP/1.1\" 0.002, 127.0.0.1, "
+                 "2026-11-22 10:20:30.007 200 \"GET http example.org /a?b=1 HTTP/1.1\" 0.001, 127.0.0.1, "
                  "\"http://a/\", \"curl/8\"\n"));
 }
 
@@ -87,7 +87,7 @@ Test(access_line, nothing_read_is_a_dash)
     request.peer.ss_family = AF_UNIX;
     served.status = 400;
     make(GF_ACCESS_GOFRAME);
-    cr_expect(eq(str, line, "2026-11-22 10:20:30.007 400 \"- http - - -\" 0.002, unix, \"\", \"\"\n"));
+    cr_expect(eq(str, line, "2026-11-22 10:20:30.007 400 \"- http - - -\" 0.001, unix, \"\", \"\"\n"));
     make(GF_ACCESS_COMBINED);
     cr_expect(eq(str, line, "unix - - [22/Nov/2026:10:20:30 +0000] \"- - -\" 400 12 \"-\" \"-\"\n"));
 }

@@ -97,23 +97,44 @@ __attribute__((format(printf, 2, 3))) static void add_format(struct line *line, 
 
 static void add_member(struct line *line, const char *name, const char *text, size_t max)
 {
-    add_format(line, ",\"%s\":\"", name);
+    add_text(line, ",\"");
+    add_text(line, name);
+    add_text(line, "\":\"");
     add_quoted(line, GF_GLOG_JSON, text, max);
     add_text(line, "\"");
 }
 
-/* Broken down once a second on each thread. */
-static const struct tm *local_time(time_t now)
+/* The same for all lines of a second, so it is made once a second on each thread. */
+static const char *make_moment(enum gf_access_format format, time_t now)
 {
-    static _Thread_local struct tm date;
-    static _Thread_local time_t of;
+    static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d/%b/%Y:%H:%M:%S %z"};
+    static _Thread_local struct {
+        time_t of;
+        char text[40];
+    } made[3];
+    struct tm date;
 
-    if (of != now || !now) {
-        of = now;
-        if (!localtime_r(&now, &date))
-            memset(&date, 0, sizeof(date));
+    if (made[format].of != now || !now) {
+        made[format].of = now;
+        if (!localtime_r(&now, &date) ||
+            !strftime(made[format].text, sizeof(made[format].text), formats[format], &date))
+            made[format].text[0] = 0;
     }
-    return &date;
+    return made[format].text;
+}
+
+/* "+0000", to be written as ISO 8601 has it. */
+static const char *make_zone(time_t now)
+{
+    static _Thread_local time_t of;
+    static _Thread_local char zone[8] = "+00:00";
+    char text[8];
+    struct tm date;
+
+    if (of != now && localtime_r(&now, &date) && strftime(text, sizeof(text), "%z", &date) == 5)
+        snprintf(zone, sizeof(zone), "%.3s:%.2s", text, text + 3);
+    of = now;
+    return zone;
 }
 
 /* ---- formats ---- */
@@ -121,10 +142,10 @@ static const struct tm *local_time(time_t now)
 static void add_goframe(struct line *line, const struct gf_served *served, const struct served_texts *texts,
                         const struct timespec *now)
 {
-    char moment[32];
+    long long took_ms = served->took_us / 1000;
 
-    strftime(moment, sizeof(moment), "%Y-%m-%d %H:%M:%S", local_time(now->tv_sec));
-    add_format(line, "%s.%03d %d \"", moment, (int)(now->tv_nsec / 1000000), served->status);
+    add_format(line, "%s.%03d %d \"", make_moment(GF_ACCESS_GOFRAME, now->tv_sec), (int)(now->tv_nsec / 1000000),
+               served->status);
     add_quoted(line, GF_GLOG_QUOTED, texts->method, METHOD_MAX);
     add_format(line, " %s ", texts->scheme);
     add_quoted(line, GF_GLOG_QUOTED, texts->host, HOST_MAX);
@@ -132,7 +153,7 @@ static void add_goframe(struct line *line, const struct gf_served *served, const
     add_quoted(line, GF_GLOG_QUOTED, texts->target, TARGET_MAX);
     add_text(line, " ");
     add_quoted(line, GF_GLOG_QUOTED, texts->version, VERSION_MAX);
-    add_format(line, "\" %.3f, %s, \"", (double)served->took_us / 1e6, texts->ip);
+    add_format(line, "\" %lld.%03d, %s, \"", took_ms / 1000, (int)(took_ms % 1000), texts->ip);
     add_quoted(line, GF_GLOG_QUOTED, texts->referer, REFERER_MAX);
     add_text(line, "\", \"");
     add_quoted(line, GF_GLOG_QUOTED, texts->agent, AGENT_MAX);
@@ -142,10 +163,7 @@ static void add_goframe(struct line *line, const struct gf_served *served, const
 static void add_combined(struct line *line, const struct gf_served *served, const struct served_texts *texts,
                          const struct timespec *now)
 {
-    char moment[40];
-
-    strftime(moment, sizeof(moment), "%d/%b/%Y:%H:%M:%S %z", local_time(now->tv_sec));
-    add_format(line, "%s - - [%s] \"", texts->ip, moment);
+    add_format(line, "%s - - [%s] \"", texts->ip, make_moment(GF_ACCESS_COMBINED, now->tv_sec));
     add_quoted(line, GF_GLOG_QUOTED, texts->method, METHOD_MAX);
     add_text(line, " ");
     add_quoted(line, GF_GLOG_QUOTED, texts->target, TARGET_MAX);
@@ -161,12 +179,8 @@ static void add_combined(struct line *line, const struct gf_served *served, cons
 static void add_json(struct line *line, const char *server, const struct gf_served *served,
                      const struct served_texts *texts, const struct timespec *now)
 {
-    char moment[32], zone[8];
-
-    strftime(moment, sizeof(moment), "%Y-%m-%dT%H:%M:%S", local_time(now->tv_sec));
-    strftime(zone, sizeof(zone), "%z", local_time(now->tv_sec));
-    add_format(line, "{\"time\":\"%s.%03d%.3s:%s\",\"status\":%d", moment, (int)(now->tv_nsec / 1000000), zone,
-               strlen(zone) > 3 ? zone + 3 : "00", served->status);
+    add_format(line, "{\"time\":\"%s.%03d%s\",\"status\":%d", make_moment(GF_ACCESS_JSON, now->tv_sec),
+               (int)(now->tv_nsec / 1000000), make_zone(now->tv_sec), served->status);
     add_member(line, "method", texts->method, METHOD_MAX);
     add_member(line, "scheme", texts->scheme, METHOD_MAX);
     add_member(line, "host", texts->host, HOST_MAX);
