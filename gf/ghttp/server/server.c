@@ -12,6 +12,7 @@
 #include "../engine/address_counts.h"
 #include "../engine/engine.h"
 #include "../engine/tls.h"
+#include "configuration.h"
 
 ghttp_server *gf_server_new(const char *name)
 {
@@ -250,6 +251,8 @@ int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, i
     }
     if (s->error[0])
         result = -EINVAL;
+    else if ((result = gf_configuration_read(s, error, sizeof(error))) < 0)
+        gf_server_fail(s, result, "ghttp_server_start(): %s", error);
     else if (!gf_router_count(s->router))
         result = gf_server_fail(s, -EINVAL, "ghttp_server_start(): no route is bound; call ghttp_server_bind() first");
     else if ((result = open_and_serve(s, inheritance, drained_fd, error, sizeof(error))) < 0)
@@ -259,7 +262,7 @@ int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, i
         glog_error("server \"%s\" does not start: %s", s->name, s->error);
         return result;
     }
-    log_listeners(s); /* before anyone may end it */
+    log_listeners(s);                           /* before anyone may end it */
     atomic_store(&s->state, GF_SERVER_SERVING); /* and that before a client can ask for it */
     if (!inheritance->is_served())
         gf_engine_resume(&s->service);
