@@ -142,6 +142,7 @@ Test(configuration, mistakes_name_file_line_and_key)
          "config.yaml:3:12: \"WORKERS\": is in line 2 already, as \"workers\""},
         {"server:\n  view: {paths: [a]}\n", "config.yaml:2:9: \"view\": templates are not supported"},
         {"server:\n  swagger-path: /s\n", "config.yaml:2:17: \"swagger-path\": OpenAPI is not supported"},
+        {"server:\n  routeOverWrite: on\n", "config.yaml:2:19: \"routeOverWrite\": only the program can set it"},
         {"server: 7\n", "config.yaml:1:9: \"server\": this is no map of settings"},
         {"server: [\n", "config.yaml:2:1: "},
     };

@@ -69,8 +69,6 @@ static const struct {
     {"gracefulTimeout", "a restart waits for the new process, not for a time; see gracefulReadyTimeout"},
     {"formParsingMemory", "a form is held in memory whole; see clientMaxBodySize"},
     {"nameToUriType", "objects cannot be bound to routes"},
-    {"routeOverWrite", "a pattern can be bound once only"},
-    {"dumpRouterMap", "routes are not logged"},
 };
 
 static const char *refusal_of(const char *key)
@@ -91,13 +89,29 @@ static bool asks_for_nothing(const gcfg_node *node)
 
 /* ---- one value ---- */
 
+/* It works while patterns are bound, which they are by now. */
+static int offer_route_over_write(ghttp_server *s, const char *value, char *error, size_t size)
+{
+    bool before = s->settings.route_over_write;
+    int result = gf_settings_offer(&s->settings, "routeOverWrite", value, error, size);
+
+    if (result < 0 || s->settings.route_over_write == before)
+        return result;
+    s->settings.route_over_write = before;
+    snprintf(error, size, "\"routeOverWrite\": only the program can set it, before it binds");
+    return -EINVAL;
+}
+
 static int offer(ghttp_server *s, const char *key, const char *value, char *error, size_t size)
 {
     const struct gf_setting *row = gf_settings_find(key);
     struct gf_address *addresses;
     size_t count;
-    int result = gf_settings_offer(&s->settings, key, value, error, size);
+    int result;
 
+    if (!strcmp(row->key, "routeOverWrite"))
+        return offer_route_over_write(s, value, error, size);
+    result = gf_settings_offer(&s->settings, key, value, error, size);
     if (result < 0 || (strcmp(row->key, "address") != 0 && strcmp(row->key, "httpsAddr") != 0))
         return result;
     result = gf_address_parse_list(value, &addresses, &count, error, size);

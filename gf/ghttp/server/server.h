@@ -35,6 +35,8 @@ struct ghttp_server {
     char *config_file; /* that the program has named; NULL: none */
     struct gf_router *router;
     struct gf_chain chain;
+    struct gf_pace pace;      /* of requests without a route */
+    struct gf_stages *stages; /* NULL until they are needed; the chain's once there is a step in them */
     struct gf_listener *listeners;
     size_t listener_count;
     struct gf_service service;

@@ -32,8 +32,13 @@ struct gf_settings {
     char *admin_token;
     char *admin_exe_folders;
     char *graceful_health_path;
+    char *pid_file;
+    bool stable_pid;
+    bool systemd_fd_store;
     bool keep_alive;
     bool graceful;
+    bool route_over_write;
+    bool dump_router_map;
     int64_t graceful_ready_timeout;
     int64_t graceful_shutdown_timeout;
     int64_t graceful_probation;
