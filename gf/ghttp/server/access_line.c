@@ -104,20 +104,30 @@ static void add_member(struct line *line, const char *name, const char *text, si
     add_text(line, "\"");
 }
 
+static size_t format_moment(enum gf_access_format format, const struct tm *date, char *text, size_t size)
+{
+    switch (format) {
+    case GF_ACCESS_JSON:
+        return strftime(text, size, "%Y-%m-%dT%H:%M:%S", date);
+    case GF_ACCESS_COMBINED:
+        return strftime(text, size, "%d/%b/%Y:%H:%M:%S %z", date);
+    default:
+        return strftime(text, size, "%Y-%m-%d %H:%M:%S", date);
+    }
+}
+
 /* The same for all lines of a second, so it is made once a second on each thread. */
 static const char *make_moment(enum gf_access_format format, time_t now)
 {
-    static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d/%b/%Y:%H:%M:%S %z"};
     static _Thread_local struct {
         time_t of;
         char text[40];
     } made[3];
     struct tm date;
 
-    if (made[format].of != now || !now) {
+    if (made[format].of != now) {
         made[format].of = now;
-        if (!localtime_r(&now, &date) ||
-            !strftime(made[format].text, sizeof(made[format].text), formats[format], &date))
+        if (!localtime_r(&now, &date) || !format_moment(format, &date, made[format].text, sizeof(made[format].text)))
             made[format].text[0] = 0;
     }
     return made[format].text;
