@@ -18,7 +18,9 @@
 #include "fields.h"
 
 struct gf_arena;
+struct gf_before_output;
 struct gf_route;
+struct gf_session;
 
 /* A response may take this much memory: an accident in a handler must not take the process with it. */
 #define GF_RESPONSE_BODY_MAX ((size_t)64 << 20)
@@ -81,6 +83,9 @@ struct ghttp_request {
     unsigned allowed_methods; /* when no route fits the method: those that there are (router.h) */
     struct gf_value *values;
 
+    struct gf_session *session; /* the service floor's; NULL: nobody has asked for it */
+    struct gf_before_output *before_output;
+
     struct gf_response response;
 };
 
@@ -106,6 +111,18 @@ int gf_host_parse(struct gf_arena *arena, const char *authority, size_t size, co
 /* Percent-decodes size bytes into the arena; '+' becomes a blank where plus is set. NULL: bad encoding
  * or an encoded NUL (errno EINVAL), or no memory (errno ENOMEM). */
 char *gf_percent_decode(struct gf_arena *arena, const char *text, size_t size, bool plus);
+
+/*
+ * Has fn(r, arg) called once before the head of the response is sent: when the handler has ended, or by the first
+ * flush. What is asked for after a flush is called when the handler has ended. 0 or -ENOMEM.
+ */
+int gf_request_before_output(struct ghttp_request *r, void (*fn)(struct ghttp_request *r, void *arg), void *arg);
+/* Calls them, in the order in which they were asked for. */
+void gf_request_run_before_output(struct ghttp_request *r);
+
+/* Sets a header in the place of another one, or beside all others (NULL), with the checks of value and limits of
+ * ghttp_response_set_header(). */
+int gf_response_put_header(struct ghttp_request *r, struct gf_field *replaced, const char *name, const char *value);
 
 /* Puts a response into the state that a handler finds it in: 200, no headers, no body. */
 void gf_response_reset(struct ghttp_request *r);

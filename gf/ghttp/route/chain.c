@@ -108,6 +108,7 @@ void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r)
     (void)chain; /* middleware and hooks will come from it */
     r->route->handler(r);
     if (r->response.sent) { /* what is left of it follows as it is */
+        gf_request_run_before_output(r);
         if (r->response.failed)
             log_failed(r);
         return;
@@ -116,4 +117,5 @@ void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r)
         complete(r);
     if (r->response.failed)
         replace_failed(r);
+    gf_request_run_before_output(r); /* last, so that a response that was replaced has its cookies too */
 }

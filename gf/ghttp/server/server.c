@@ -12,6 +12,7 @@
 #include "../engine/address_counts.h"
 #include "../engine/engine.h"
 #include "../engine/tls.h"
+#include "cookie_defaults.h"
 
 ghttp_server *gf_server_new(const char *name)
 {
@@ -211,8 +212,10 @@ static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inherita
                           size_t size)
 {
     struct wanted wanted = {.http = NULL};
-    int result = find_addresses(s, &wanted, error, size);
+    int result = gf_cookie_defaults_check(&s->settings, error, size);
 
+    if (!result)
+        result = find_addresses(s, &wanted, error, size);
     if (!result)
         result = get_listeners(s, &wanted, inheritance, error, size);
     if (!result)
