@@ -302,7 +302,7 @@ static int queue(ghttp_request *r, struct gf_session *session)
 
 static int mark_changed(ghttp_request *r, struct gf_session *session)
 {
-    int result = queue(r, session);
+    int result = r->response.final ? -EALREADY : queue(r, session); /* a hook after all is too late */
 
     if (!result)
         session->changed = true;
