@@ -127,7 +127,8 @@ Test(sessions, several_cookies_go_out_with_one_answer)
     cr_expect(eq(int, answer_header_count(a, "Set-Cookie"), 3));
     cr_expect(strstr(a->head, "Set-Cookie: first=1; Path=/; Max-Age=31536000\r\n") != NULL);
     cr_expect(strstr(a->head, "Set-Cookie: second=2; Path=/; HttpOnly\r\n") != NULL);
-    cr_expect(strstr(a->head, "Set-Cookie: third=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:01 GMT\r\n") != NULL);
+    cr_expect(strstr(a->head, "Set-Cookie: third=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:01 GMT\r\n") !=
+              NULL);
     client_close(c);
 }
 

@@ -198,9 +198,12 @@ Test(cookie, settings_that_cannot_be_are_found_at_the_start)
     static const struct {
         const char *key, *value, *word;
     } cases[] = {
-        {"cookieSameSite", "sometimes", "cookieSameSite"}, {"cookieSameSite", "none", "cookieSecure"},
-        {"cookiePath", "app", "cookiePath"},               {"cookieDomain", "a b", "cookieDomain"},
-        {"sessionIdName", "", "sessionIdName"},            {"sessionIdName", "a;b", "sessionIdName"},
+        {"cookieSameSite", "sometimes", "cookieSameSite"},
+        {"cookieSameSite", "none", "cookieSecure"},
+        {"cookiePath", "app", "cookiePath"},
+        {"cookieDomain", "a b", "cookieDomain"},
+        {"sessionIdName", "", "sessionIdName"},
+        {"sessionIdName", "a;b", "sessionIdName"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         ghttp_server *s = gf_server_new("s");

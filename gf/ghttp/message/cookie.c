@@ -158,11 +158,11 @@ int gf_cookie_print(struct gf_arena *arena, const struct ghttp_cookie *cookie, c
     const char *max_age = print_max_age(arena, cookie->max_age);
     if (!expires || !max_age)
         return -ENOMEM;
-    const char *text = gf_arena_printf(
-        arena, "%s=%s%s%s%s%s%s%s%s%s%s%s", cookie->name, value, cookie->path ? "; Path=" : "",
-        cookie->path ? cookie->path : "", cookie->domain ? "; Domain=" : "", cookie->domain ? cookie->domain : "",
-        max_age, expires, cookie->secure ? "; Secure" : "", cookie->http_only ? "; HttpOnly" : "",
-        same_sites[cookie->same_site], cookie->partitioned ? "; Partitioned" : "");
+    const char *text = gf_arena_printf(arena, "%s=%s%s%s%s%s%s%s%s%s%s%s", cookie->name, value,
+                                       cookie->path ? "; Path=" : "", cookie->path ? cookie->path : "",
+                                       cookie->domain ? "; Domain=" : "", cookie->domain ? cookie->domain : "", max_age,
+                                       expires, cookie->secure ? "; Secure" : "", cookie->http_only ? "; HttpOnly" : "",
+                                       same_sites[cookie->same_site], cookie->partitioned ? "; Partitioned" : "");
     if (!text)
         return -ENOMEM;
     *ret_text = text;

@@ -45,16 +45,18 @@ int gf_cookie_defaults_check(const struct gf_settings *settings, char *error, si
     cookie.name = "name";
     result = gf_cookie_print(arena, &cookie, &text);
     if (result == -EINVAL)
-        snprintf(error, error_size, "no browser keeps a cookie with this cookiePath, cookieDomain, cookieSameSite and "
-                                    "cookieSecure together (\"none\" needs cookieSecure)");
+        snprintf(error, error_size,
+                 "no browser keeps a cookie with this cookiePath, cookieDomain, cookieSameSite and "
+                 "cookieSecure together (\"none\" needs cookieSecure)");
     if (result < 0)
         goto done;
     cookie.name = settings->session_id_name;
     cookie.secure = true; /* as over HTTPS */
     result = gf_cookie_print(arena, &cookie, &text);
     if (result == -EINVAL)
-        snprintf(error, error_size, "\"sessionIdName\": \"%.64s\" is no name for a cookie with this cookiePath and "
-                                    "cookieDomain",
+        snprintf(error, error_size,
+                 "\"sessionIdName\": \"%.64s\" is no name for a cookie with this cookiePath and "
+                 "cookieDomain",
                  settings->session_id_name);
 done:
     if (result == -ENOMEM)

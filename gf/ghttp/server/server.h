@@ -42,8 +42,8 @@ struct ghttp_server {
     size_t listener_count;
     struct gf_service service;
     _Atomic(struct gf_session_files *) session_files; /* the service floor's; NULL: no request has needed them yet */
-    bool stop_asked;        /* by ghttp_server_shutdown(); under the state machine's lock */
-    int64_t drain_until_ms; /* CLOCK_MONOTONIC */
+    bool stop_asked;                                  /* by ghttp_server_shutdown(); under the state machine's lock */
+    int64_t drain_until_ms;                           /* CLOCK_MONOTONIC */
 };
 
 /* What the process before this one has left for a server. */

@@ -76,8 +76,8 @@ static int check_folder(int fd, const char *path, char *error, size_t size)
     }
     if (folder.st_uid == geteuid() && !(folder.st_mode & 077))
         return 0;
-    snprintf(error, size, "%.200s must belong to the server's user, and be of mode 0700: others could take sessions over",
-             path);
+    snprintf(error, size,
+             "%.200s must belong to the server's user, and be of mode 0700: others could take sessions over", path);
     return -EPERM;
 }
 
@@ -136,8 +136,8 @@ int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)
         snprintf(error, error_size, "no memory");
         return -ENOMEM;
     }
-    result = files->folder = path && *path ? open_folder(path, error, error_size)
-                                           : open_default_folder(error, error_size);
+    result = files->folder =
+        path && *path ? open_folder(path, error, error_size) : open_default_folder(error, error_size);
     if (result < 0)
         goto fail;
     result = files->lock = open_lock(files->folder, error, error_size);
