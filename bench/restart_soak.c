@@ -22,7 +22,7 @@ enum {
     CLIENTS_MS = 30000,
     COMPARED = 1 << SOAK_KEPT_HTTP | 1 << SOAK_FRESH_HTTP,
     /* What the last generation may have above the second: allocators and busy moments differ by as much. */
-    MORE_PERCENT = 25,
+    MORE_KIB = 24 << 10, /* four downloads of 6 MiB may be under way, or their memory not yet given back */
     MORE_DESCRIPTORS = 10,
     MORE_THREADS = 8,
     MORE_BYTES = 32, /* of environment: numbers of pids and descriptors grow digits */
@@ -62,7 +62,7 @@ static void print_generations(const struct soak_result *r)
 
 static bool looks_like(const struct generation *last, const struct generation *second)
 {
-    return last->resident_kib * 100 <= second->resident_kib * (100 + MORE_PERCENT) &&
+    return last->resident_kib <= second->resident_kib + MORE_KIB &&
            last->descriptors <= second->descriptors + MORE_DESCRIPTORS &&
            last->threads <= second->threads + MORE_THREADS && last->variables == second->variables &&
            last->environment_bytes <= second->environment_bytes + MORE_BYTES && !last->zombies &&
