@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 #include "../message/arena.h"
-#include "../message/cookie.h"
 #include "../message/request.h"
+#include "../message/set_cookie.h"
 #include "server.h"
 
 int gf_cookie_defaults(const struct gf_settings *settings, struct ghttp_cookie *ret_cookie)

@@ -16,7 +16,6 @@
 #include <gf/glog/glog.h>
 
 #include "../message/arena.h"
-#include "../message/cookie.h"
 #include "../message/request.h"
 #include "../server/cookie_defaults.h"
 #include "../server/server.h"
@@ -314,7 +313,7 @@ static int mark_changed(ghttp_request *r, struct gf_session *session)
 static const char *find_id(ghttp_request *r)
 {
     const struct gf_settings *set = &r->server->settings;
-    const char *id = gf_cookie_find(r, set->session_id_name);
+    const char *id = ghttp_request_cookie(r, set->session_id_name);
 
     if (!id && set->session_header)
         id = ghttp_request_header(r, set->session_id_name);

@@ -1,11 +1,11 @@
 /*
- * Cookies: RFC 6265 as servers should write it (section 4.1) and must read it (5.4), with SameSite, Partitioned and
- * the prefixes of names of its successor. What cannot be written is refused, never changed: a value that a program
+ * Set-Cookie: RFC 6265 as servers should write it (4.1), with SameSite, Partitioned and the prefixes of names of its
+ * successor. What cannot be written is refused, never changed: a value that a program
  * reads back is the one that it has set.
  *
  * Thread: the request's own.
  */
-#include "cookie.h"
+#include "set_cookie.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,65 +15,6 @@
 #include "ascii.h"
 #include "request.h"
 #include "token.h"
-
-/* ---- in requests ------------------------------------------------------------------------------ */
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static void trim(const char **begin, const char **end)
-{
-    while (*begin < *end && is_blank(**begin))
-        (*begin)++;
-    while (*end > *begin && is_blank((*end)[-1]))
-        (*end)--;
-}
-
-/* Whether name=value from begin to end is this cookie; then these are the bounds of its value. */
-static bool take_pair(const char **begin, const char **end, const char *name)
-{
-    const char *equals = memchr(*begin, '=', (size_t)(*end - *begin));
-    if (!equals)
-        return false;
-    const char *name_begin = *begin, *name_end = equals;
-    trim(&name_begin, &name_end);
-    size_t size = strlen(name);
-    if ((size_t)(name_end - name_begin) != size || memcmp(name_begin, name, size) != 0)
-        return false;
-    *begin = equals + 1;
-    trim(begin, end);
-    if (*end - *begin >= 2 && **begin == '"' && (*end)[-1] == '"')
-        (*begin)++, (*end)--;
-    return true;
-}
-
-/* In the value of one Cookie header. */
-static const char *find_in(struct gf_arena *arena, const char *text, const char *name)
-{
-    while (*text) {
-        const char *next = strchr(text, ';');
-        const char *begin = text, *end = next ? next : text + strlen(text);
-        if (take_pair(&begin, &end, name))
-            return gf_arena_strndup(arena, begin, (size_t)(end - begin));
-        if (!next)
-            break;
-        text = next + 1;
-    }
-    return NULL;
-}
-
-const char *gf_cookie_find(struct ghttp_request *r, const char *name)
-{
-    const char *found = NULL;
-    for (size_t i = 0; i < r->headers.count && !found && *name; i++)
-        if (gf_ascii_equal(r->headers.items[i].name, "Cookie"))
-            found = find_in(r->arena, r->headers.items[i].value, name);
-    return found;
-}
-
-/* ---- in responses ----------------------------------------------------------------------------- */
 
 /* cookie-octet: visible ASCII but quotes, comma, semicolon, backslash. */
 static bool is_value(const char *text)

@@ -1,12 +1,12 @@
-/* Cookies: what is found in Cookie headers, what is printed for Set-Cookie, and what is refused. */
+/* Set-Cookie: what is printed, what is refused, and what the settings say about it. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <gf/ghttp/message/arena.h>
-#include <gf/ghttp/message/cookie.h>
 #include <gf/ghttp/message/request.h>
+#include <gf/ghttp/message/set_cookie.h>
 #include <gf/ghttp/server/server.h>
 
 static struct ghttp_request r;
@@ -25,7 +25,7 @@ static void end(void)
     gf_arena_free(arena);
 }
 
-TestSuite(cookie, .init = begin, .fini = end);
+TestSuite(set_cookie, .init = begin, .fini = end);
 
 static bool same(const char *a, const char *b)
 {
@@ -40,52 +40,7 @@ static const char *set_cookie_number(size_t number)
     return NULL;
 }
 
-/* ---- requests ---- */
-
-Test(cookie, is_found_in_a_header)
-{
-    static const struct {
-        const char *header, *name, *value;
-    } cases[] = {
-        {"a=1", "a", "1"},
-        {"a=1; b=2; c=3", "b", "2"},
-        {"a=1; b=2; c=3", "c", "3"},
-        {"a=1;b=2", "b", "2"},
-        {"  a = 1 ; b", "a", "1"},
-        {"a=1; b", "b", NULL},
-        {"a=1; a=2", "a", "1"},
-        {"aa=1; a=2", "a", "2"},
-        {"a=1", "A", NULL},
-        {"a=1", "", NULL},
-        {"=1", "", NULL},
-        {"a=", "a", ""},
-        {"a=\"q\"", "a", "q"},
-        {"a=\"", "a", "\""},
-        {"a=x=y", "a", "x=y"},
-        {";;; ;a=1;", "a", "1"},
-        {"", "a", NULL},
-        {"a", "a", NULL},
-        {"a=%20+", "a", "%20+"},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        r.headers.count = 0;
-        gf_fields_add(&r.headers, arena, "cookie", cases[i].header);
-        cr_expect(same(gf_cookie_find(&r, cases[i].name), cases[i].value), "case %zu: %s", i, cases[i].header);
-    }
-}
-
-Test(cookie, is_found_in_the_second_of_two_headers)
-{
-    cr_expect(gf_cookie_find(&r, "b") == NULL);
-    gf_fields_add(&r.headers, arena, "Cookie", "a=1");
-    gf_fields_add(&r.headers, arena, "X", "b=0");
-    gf_fields_add(&r.headers, arena, "Cookie", "b=2");
-    cr_expect(same(gf_cookie_find(&r, "b"), "2"));
-}
-
-/* ---- responses ---- */
-
-Test(cookie, is_printed_with_its_attributes)
+Test(set_cookie, is_printed_with_its_attributes)
 {
     static const struct {
         struct ghttp_cookie cookie;
@@ -114,7 +69,7 @@ Test(cookie, is_printed_with_its_attributes)
     }
 }
 
-Test(cookie, that_no_browser_keeps_is_refused)
+Test(set_cookie, that_no_browser_keeps_is_refused)
 {
     static const struct ghttp_cookie cases[] = {
         {.name = NULL, .value = "1"},
@@ -149,7 +104,7 @@ Test(cookie, that_no_browser_keeps_is_refused)
     cr_expect(r.response.headers.count == 0);
 }
 
-Test(cookie, has_a_greatest_length)
+Test(set_cookie, has_a_greatest_length)
 {
     char value[GF_COOKIE_BYTES_MAX + 1];
     memset(value, 'v', sizeof(value));
@@ -160,7 +115,7 @@ Test(cookie, has_a_greatest_length)
     cr_expect(ghttp_response_set_cookie(&r, "b", value) == -E2BIG, "all headers together have one too");
 }
 
-Test(cookie, takes_the_place_of_one_by_the_same_name)
+Test(set_cookie, takes_the_place_of_one_by_the_same_name)
 {
     const struct ghttp_cookie with = {.name = "ab", .value = "2"};
     cr_expect(ghttp_response_set_cookie(&r, "ab", "1") == 0);
@@ -173,7 +128,7 @@ Test(cookie, takes_the_place_of_one_by_the_same_name)
     cr_expect(ghttp_response_set_cookie(&r, "c", "1") == -EALREADY);
 }
 
-Test(cookie, has_the_defaults_of_the_server)
+Test(set_cookie, has_the_defaults_of_the_server)
 {
     cr_assert(ghttp_server_set(r.server, "cookieMaxAge", "90s") == 0);
     cr_assert(ghttp_server_set(r.server, "cookiePath", "/app") == 0);
@@ -194,7 +149,7 @@ static void hello(ghttp_request *request)
     ghttp_response_write(request, "hello");
 }
 
-Test(cookie, settings_that_cannot_be_are_found_at_the_start)
+Test(set_cookie, settings_that_cannot_be_are_found_at_the_start)
 {
     static const struct {
         const char *key, *value, *word;
