@@ -1,7 +1,7 @@
 /*
  * Set-Cookie: RFC 6265 as servers should write it (4.1), with SameSite, Partitioned and the prefixes of names of its
- * successor. What cannot be written is refused, never changed: a value that a program
- * reads back is the one that it has set.
+ * successor. What cannot be written is refused, never changed: a value that a program reads back is the one that it has
+ * set.
  *
  * Thread: the request's own.
  */
