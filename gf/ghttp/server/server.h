@@ -34,6 +34,7 @@ struct ghttp_server {
     pthread_mutex_t lock; /* guards error, and the listeners against their end */
     char error[GF_SERVER_ERROR_MAX];
     struct gf_settings settings;
+    char *config_file; /* that the program has named; NULL: none */
     struct gf_router *router;
     struct gf_chain chain;
     struct gf_pace pace;      /* of requests without a route */
