@@ -134,6 +134,7 @@ static void complete(struct ghttp_request *r)
 static void finish(struct ghttp_request *r)
 {
     if (r->response.sent) { /* what is left of it follows as it is */
+        gf_request_run_before_output(r);
         if (r->response.failed)
             log_failed(r);
         return;
@@ -142,6 +143,7 @@ static void finish(struct ghttp_request *r)
         complete(r);
     if (r->response.failed)
         replace_failed(r);
+    gf_request_run_before_output(r); /* last, so that a response that was replaced has its cookies too */
 }
 
 static void run_stages(struct ghttp_request *r)
