@@ -295,6 +295,42 @@ GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int statu
  */
 GF_API int ghttp_response_flush(ghttp_request *r);
 
+/**
+ * Sends one server-sent event, and makes the response an event stream (`text/event-stream`, not to be cached) with the
+ * first one. Each line of the data, however it ends, becomes a line of the event.
+ * @param event its kind; NULL: none, a "message" to the browser.
+ * @param id what the browser sends as `Last-Event-ID` when it comes again; NULL: none.
+ * @return 0; -EINVAL for data that is NULL, or an event or id with a line's end: nothing was sent; -EALREADY when the
+ *         response streams something else; else as ghttp_response_flush().
+ */
+GF_API int ghttp_response_event(ghttp_request *r, const char *event, const char *id, const char *data);
+
+/* ---- responses: files, and JSON for other sites ------------------------------------------------ */
+/* All of these: the request's own thread. docs/files.md says more. */
+
+/**
+ * Answers with a file, as its request asks for it: whole, in parts (`Range`) or not at all because the client has it
+ * (304). The type follows the name's extension, unless the handler has set a Content-Type. The file is sent when the
+ * handler has ended; what it writes besides is not. Symbolic links are followed: the path is the program's own.
+ * @param path from the working folder, if it does not begin with '/'.
+ * @return 0; -ENOENT for no regular file, -EACCES, -EMFILE, ...: the answer is then a 404, 403, 503 or 500, until the
+ *         handler makes it another; -EALREADY after a flush.
+ */
+GF_API int ghttp_response_serve_file(ghttp_request *r, const char *path);
+
+/**
+ * ghttp_response_serve_file(), to be saved by the browser instead of shown.
+ * @param name the name to save it by, UTF-8; NULL: that of the file.
+ */
+GF_API int ghttp_response_serve_download(ghttp_request *r, const char *path, const char *name);
+
+/**
+ * Replaces the body by a call of a JavaScript function with this JSON, for pages of other sites (JSONP).
+ * @param callback the function's name as the client sent it: `a`, `a.b` or `a[0]`, at most 128 bytes.
+ * @return 0; -EINVAL for another callback: then the answer is a 400. JSON that is NULL: a 500.
+ */
+GF_API int ghttp_response_write_jsonp(ghttp_request *r, const char *callback, const struct cJSON *json);
+
 GF_END_DECLS
 
 #endif
