@@ -82,6 +82,14 @@ static void late(ghttp_request *r)
     ghttp_response_set_status(r, 500);
 }
 
+static void none(ghttp_request *r)
+{
+    ghttp_response_set_status(r, 204);
+    ghttp_response_flush(r);
+    ghttp_response_writeln(r, "not to be seen");
+    ghttp_response_flush(r);
+}
+
 static void events(ghttp_request *r)
 {
     ghttp_response_event(r, NULL, NULL, "plain");
@@ -111,6 +119,7 @@ int main(void)
     ghttp_server_bind(s, "/steps", steps);
     ghttp_server_bind(s, "/go", go);
     ghttp_server_bind(s, "/late", late);
+    ghttp_server_bind(s, "/none", none);
     ghttp_server_bind(s, "/events", events);
     ghttp_server_bind(s, "/lines", lines);
     ghttp_server_bind(s, "/large", large);
