@@ -279,5 +279,7 @@ int ghttp_response_flush(ghttp_request *r)
 {
     if (r->response.failed)
         return -EIO;
+    if (r->response.file_fd >= 0) /* it is sent from its descriptor when the handler has ended */
+        return 0;
     return r->transport ? r->transport->flush(r) : -ENOTSUP;
 }
