@@ -52,6 +52,17 @@ static struct gf_pace *answer_error(struct ghttp_request *r, int error)
     return answer_status(r, 500);
 }
 
+/* NULL: no file is looked for. */
+static const struct gf_chain_files *files_for(const struct gf_chain *chain, const struct ghttp_request *r)
+{
+    return strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0 ? chain->files : NULL;
+}
+
+static struct gf_pace *answer_unrouted(struct ghttp_request *r)
+{
+    return r->allowed_methods ? answer_allowed(r, r->allowed_methods) : answer_status(r, 404);
+}
+
 struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_request *r)
 {
     if (gf_method_bit(r->method) == 0)
@@ -61,12 +72,14 @@ struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_requ
         return answer_error(r, error);
     if (strcmp(r->raw_path, "*") == 0)
         return answer_allowed(r, GF_METHOD_ALL);
+    if (chain->files)
+        chain->files->rewrite(chain->files, r);
     error = gf_router_find(chain->router, r);
     if (error)
         return answer_error(r, error);
     if (r->route)
         return r->route->pace;
-    return r->allowed_methods ? answer_allowed(r, r->allowed_methods) : answer_status(r, 404);
+    return files_for(chain, r) ? chain->files->pace : answer_unrouted(r);
 }
 
 static void log_failed(const struct ghttp_request *r)
@@ -103,10 +116,20 @@ static void complete(struct ghttp_request *r)
     }
 }
 
+static void serve(const struct gf_chain *chain, struct ghttp_request *r)
+{
+    const struct gf_chain_files *files = files_for(chain, r);
+    if (files && files->serve(files, r))
+        return;
+    if (r->route)
+        r->route->handler(r);
+    else
+        answer_unrouted(r);
+}
+
 void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r)
 {
-    (void)chain; /* middleware and hooks will come from it */
-    r->route->handler(r);
+    serve(chain, r);
     if (r->response.sent) { /* what is left of it follows as it is */
         if (r->response.failed)
             log_failed(r);

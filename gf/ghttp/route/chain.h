@@ -12,8 +12,19 @@
 #include "pace.h"
 #include "router.h"
 
+/* What serves files ahead of the routes: the service floor's. */
+struct gf_chain_files {
+    /* Changes the path of a request before its route is looked for. Never blocks. */
+    void (*rewrite)(const struct gf_chain_files *files, struct ghttp_request *r);
+    /* Answers a GET or HEAD, whose route is found (NULL: there is none). false: it is not for a file, nothing has been
+     * changed. Reads from disks. */
+    bool (*serve)(const struct gf_chain_files *files, struct ghttp_request *r);
+    struct gf_pace *pace; /* of requests without a route */
+};
+
 struct gf_chain {
-    struct gf_router *router; /* owned by the server */
+    struct gf_router *router;           /* owned by the server */
+    const struct gf_chain_files *files; /* NULL: none are served */
 };
 
 /*

@@ -28,6 +28,11 @@ struct gf_settings {
     char *admin_token;
     char *admin_exe_folders;
     char *graceful_health_path;
+    char *server_root;
+    char *search_paths;
+    char *index_files;
+    bool index_folder;
+    bool follow_links;
     bool keep_alive;
     bool graceful;
     int64_t graceful_ready_timeout;
