@@ -175,7 +175,8 @@ Test(files, of_many_bytes_are_whole)
     cr_assert(eq(int, a->status, 206));
     cr_assert(eq(sz, a->body_size, 20000000));
     cr_assert(zero(int, memcmp(a->body, bytes + 1000000, 20000000)));
-    a = ask("GET", "/large.bin", "Range: bytes=0-999999, 2000000-2999999\r\n"); /* more than is put together in memory */
+    a = ask("GET", "/large.bin",
+            "Range: bytes=0-999999, 2000000-2999999\r\n"); /* more than is put together in memory */
     cr_assert(eq(int, a->status, 200));
     cr_assert(eq(sz, a->body_size, LARGE));
     free(bytes);
@@ -284,12 +285,10 @@ Test(files, are_sent_in_part_only_of_the_version_that_is_meant)
     snprintf(headers, sizeof(headers), "Range: bytes=0-1\r\nIf-Range: %s\r\n", etag);
     cr_expect(eq(int, ask("GET", "/plain.txt", headers)->status, 206));
     cr_expect(eq(int, ask("GET", "/plain.txt", "Range: bytes=0-1\r\nIf-Range: \"x\"\r\n")->status, 200));
-    cr_expect(eq(int,
-                 ask("GET", "/plain.txt", "Range: bytes=0-1\r\nIf-Range: Wed, 01 Jan 2020 00:00:00 GMT\r\n")->status,
-                 206));
-    cr_expect(eq(int,
-                 ask("GET", "/plain.txt", "Range: bytes=0-1\r\nIf-Range: Wed, 01 Jan 2020 00:00:01 GMT\r\n")->status,
-                 200));
+    cr_expect(eq(
+        int, ask("GET", "/plain.txt", "Range: bytes=0-1\r\nIf-Range: Wed, 01 Jan 2020 00:00:00 GMT\r\n")->status, 206));
+    cr_expect(eq(
+        int, ask("GET", "/plain.txt", "Range: bytes=0-1\r\nIf-Range: Wed, 01 Jan 2020 00:00:01 GMT\r\n")->status, 200));
     free(etag);
 }
 
@@ -299,7 +298,8 @@ Test(files, are_downloaded_by_name)
 
     snprintf(target, sizeof(target), "/download?path=%s/www/plain.txt", folder);
     expect_header(get(target), "Content-Disposition", "attachment; filename=\"plain.txt\"; filename*=UTF-8''plain.txt");
-    snprintf(target, sizeof(target), "/download?path=%s/www/plain.txt&name=na%%C3%%AFve%%20%%22%%E5%%93%%88.txt", folder);
+    snprintf(target, sizeof(target), "/download?path=%s/www/plain.txt&name=na%%C3%%AFve%%20%%22%%E5%%93%%88.txt",
+             folder);
     const struct answer *a = get(target);
     cr_assert(eq(str, a->body, "0123456789"));
     expect_header(a, "Content-Disposition",
@@ -323,7 +323,7 @@ Test(files, and_scripts_for_other_sites)
     cr_assert(eq(str, a->body, "/**/$a.b[0].c({\"a\":[1,\"</script>\\u2028\"]});"));
     expect_header(a, "Content-Type", "text/javascript; charset=utf-8");
     expect_header(a, "X-Content-Type-Options", "nosniff");
-    static const char *const bad[] = {"",    "alert(1)", "a%3Bb",  "1a", "a..b", "a.", "a[b]",
+    static const char *const bad[] = {"",    "alert(1)", "a%3Bb", "1a",    "a..b", "a.", "a[b]",
                                       "a[]", "a[0",      "a[0]b", "a%20b", "%3Cb", "a-b"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         char target[64];
@@ -373,12 +373,30 @@ Test(files, are_searched_in_order)
 
 Test(files, outside_are_never_served)
 {
-    static const char *const targets[] = {
-        "/../secret/s",       "/%2e%2e/secret/s",    "/..%2fsecret/s", "/%2e%2e%2fsecret%2fs", "/site/../../secret/s",
-        "/..%5csecret%5cs",   "/..\\secret\\s",      "/out.txt",       "/outdir/s",            "/outdir/",
-        "/link.txt",          "/.git/config",        "/fifo",          "/assets/../secret/s",  "/assets../secret/s",
-        "/plain.txt/",        "/site%2findex.html",  "/%2e/plain.txt", "/folder/.hidden",      "//../secret/s",
-        "/....//secret/s",    "/..;/secret/s",       "/%252e%252e/s",  "/assets/deep/../x.css"};
+    static const char *const targets[] = {"/../secret/s",
+                                          "/%2e%2e/secret/s",
+                                          "/..%2fsecret/s",
+                                          "/%2e%2e%2fsecret%2fs",
+                                          "/site/../../secret/s",
+                                          "/..%5csecret%5cs",
+                                          "/..\\secret\\s",
+                                          "/out.txt",
+                                          "/outdir/s",
+                                          "/outdir/",
+                                          "/link.txt",
+                                          "/.git/config",
+                                          "/fifo",
+                                          "/assets/../secret/s",
+                                          "/assets../secret/s",
+                                          "/plain.txt/",
+                                          "/site%2findex.html",
+                                          "/%2e/plain.txt",
+                                          "/folder/.hidden",
+                                          "//../secret/s",
+                                          "/....//secret/s",
+                                          "/..;/secret/s",
+                                          "/%252e%252e/s",
+                                          "/assets/deep/../x.css"};
 
     for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++)
         expect(targets[i], 404, NULL);
@@ -430,8 +448,9 @@ Test(files_and_lists, name_what_there_is)
     client = client_connect_port(only_port);
     a = get("/folder/");
     cr_assert(eq(int, a->status, 200));
-    cr_assert(ne(ptr, strstr(a->body, "./%3Cb%3E%26%22x%22%20%2541.txt\">&lt;b&gt;&amp;&quot;x&quot; %41.txt</a>"), NULL),
-              "%s", a->body);
+    cr_assert(
+        ne(ptr, strstr(a->body, "./%3Cb%3E%26%22x%22%20%2541.txt\">&lt;b&gt;&amp;&quot;x&quot; %41.txt</a>"), NULL),
+        "%s", a->body);
     cr_assert(eq(ptr, strstr(a->body, ".hidden"), NULL));
     cr_assert(ne(ptr, strstr(a->body, "<a href=\"./sub/\">sub/</a>"), NULL));
     expect("/folder/%3Cb%3E%26%22x%22%20%2541.txt", 200, "evil");
@@ -449,15 +468,16 @@ Test(files, need_no_route)
 
 Test(files, take_no_descriptors_with_them)
 {
-    static const char *const targets[] = {"/plain.txt", "/none", "/site/", "/site", "/empty/", "/nothing.txt",
-                                          "/fifo",      "/z.js", "/old",   "/route"};
+    static const char *const targets[] = {"/plain.txt",   "/none", "/site/", "/site", "/empty/",
+                                          "/nothing.txt", "/fifo", "/z.js",  "/old",  "/route"};
     char command[64], line[16] = "";
     int counts[2];
 
     snprintf(command, sizeof(command), "ls /proc/%d/fd | wc -l", (int)process_pid(process));
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 200; i++)
-            ask(i % 3 ? "GET" : "HEAD", targets[i % 10], i % 2 ? "Accept-Encoding: br\r\n" : "Range: bytes=0-1,3-4\r\n");
+            ask(i % 3 ? "GET" : "HEAD", targets[i % 10],
+                i % 2 ? "Accept-Encoding: br\r\n" : "Range: bytes=0-1,3-4\r\n");
         FILE *pipe = popen(command, "re");
         cr_assert(ne(ptr, fgets(line, sizeof(line), pipe), NULL));
         counts[round] = atoi(line);

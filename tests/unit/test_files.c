@@ -123,10 +123,11 @@ Test(files, ranges_are_those_of_the_file)
 
 Test(files, ranges_that_make_no_sense_do_not_count)
 {
-    static const char *const headers[] = {"",          "bytes",       "bytes=",        "bytes=-",         "bytes=a-b",
-                                          "bytes=5-2", "lines=1-2",   "bytes=0-5,3-9", "bytes=0-1;2-3",   "bytes=1",
-                                          "bytes=+1-", "bytes=--1",   "bytes=0-1 2-3", "bytes=0-,0-,0-",  "bytes=0x1-2",
-                                          "bytes=,,,", "bytes=1-2-3", "bytes = 0-1",   "bytes=0-0,-10,-10"};
+    static const char *const headers[] = {
+        "",          "bytes",       "bytes=",        "bytes=-",          "bytes=a-b",
+        "bytes=5-2", "lines=1-2",   "bytes=0-5,3-9", "bytes=0-1;2-3",    "bytes=1",
+        "bytes=+1-", "bytes=--1",   "bytes=0-1 2-3", "bytes=0-,0-,0-",   "bytes=0x1-2",
+        "bytes=,,,", "bytes=1-2-3", "bytes = 0-1",   "bytes=0-0,-10,-10"};
     char many[256] = "bytes=";
 
     for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++)
@@ -199,8 +200,9 @@ static int try_open(const char *name, bool links, bool stepwise)
 Test(files, folders_let_nothing_lead_out, .init = make, .fini = clean)
 {
     static const char *const inside[] = {"", "sub", "sub/", "sub/in", "sub//in", "fifo"};
-    static const char *const outside[] = {"..",     "../other/secret", "sub/../../other/secret", "out", "outdir/secret",
-                                          "outdir", "etc/passwd",      "loop",                   "none"};
+    static const char *const outside[] = {
+        "..",  "../other/secret", "sub/../../other/secret", "out", "outdir/secret", "outdir", "etc/passwd", "loop",
+        "none"};
     static const char *const links[] = {"link", "linkdir", "linkdir/in"};
 
     for (int way = 0; way < 3; way++) { /* without links, with them, step by step */

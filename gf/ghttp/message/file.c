@@ -65,8 +65,8 @@ static int set_version(struct ghttp_request *r, const struct gf_file *file, stru
 {
     const struct stat *status = &file->status;
     const char *etag =
-        gf_arena_printf(r->arena, "\"%jx-%jx%08lx-%jx\"", (uintmax_t)status->st_size,
-                        (uintmax_t)status->st_mtim.tv_sec, status->st_mtim.tv_nsec, (uintmax_t)status->st_ino);
+        gf_arena_printf(r->arena, "\"%jx-%jx%08lx-%jx\"", (uintmax_t)status->st_size, (uintmax_t)status->st_mtim.tv_sec,
+                        status->st_mtim.tv_nsec, (uintmax_t)status->st_ino);
     char date[GF_HTTP_DATE_SIZE];
 
     if (!etag)

@@ -259,7 +259,7 @@ int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, i
         glog_error("server \"%s\" does not start: %s", s->name, s->error);
         return result;
     }
-    log_listeners(s); /* before anyone may end it */
+    log_listeners(s);                           /* before anyone may end it */
     atomic_store(&s->state, GF_SERVER_SERVING); /* and that before a client can ask for it */
     if (!inheritance->is_served())
         gf_engine_resume(&s->service);

@@ -115,8 +115,10 @@ int gf_folder_open_stepwise(const char *folder, const char *name)
 
         if (!error && strcmp(step, "..") == 0)
             error = -EXDEV;
-        next = error ? -1 : openat(fd, step, folder_wanted ? O_PATH | O_NOFOLLOW | O_CLOEXEC | O_DIRECTORY
-                                                           : GF_FILE_FLAGS | O_NOFOLLOW);
+        next = error
+                   ? -1
+                   : openat(fd, step,
+                            folder_wanted ? O_PATH | O_NOFOLLOW | O_CLOEXEC | O_DIRECTORY : GF_FILE_FLAGS | O_NOFOLLOW);
         if (!error && next < 0)
             error = -errno;
         close(fd);
