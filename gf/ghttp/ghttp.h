@@ -211,6 +211,285 @@ GF_API int ghttp_server_set_index_folder(ghttp_server *s, bool on);
  * Thread: before start.
  */
 GF_API int ghttp_server_set_rewrite(ghttp_server *s, const char *from, const char *to);
+/** What ghttp_server_routes() tells of a binding; the texts live as long as the server. */
+typedef struct ghttp_route {
+    const char *method;     /**< "GET", or "ALL" */
+    const char *domain;     /**< "default" for all hosts */
+    const char *path;       /**< as bound, without method and domain */
+    const char *handler;    /**< the function's name as far as it is known, else where it is: "server+0x1c40" */
+    const char *middleware; /**< of a route, that of its groups: "log, authorize", or "";
+                                 of middleware "MIDDLEWARE", or "GLOBAL MIDDLEWARE" where it is for every request */
+    const char *place;      /**< where it was bound: "main.c:42"; "" if that is not known */
+} ghttp_route;
+
+/**
+ * Tells fn of each binding: middleware, then routes, in the order of their binding.
+ * @return how many there are. Thread: any thread, after the set-up.
+ */
+GF_API int ghttp_server_routes(ghttp_server *s, void (*fn)(const ghttp_route *route, void *arg), void *arg);
+
+/* ---- servers: middleware, hooks, statuses ----------------------------------------------------- */
+/*
+ * Middleware is a handler that runs round others: what it does before ghttp_request_next(r) comes before them, what
+ * it does afterwards sees their response, and where it does not call it, nothing further in runs. docs/routing.md
+ * tells the order of everything.
+ */
+
+/**
+ * Middleware for every request of the server, also for those that find no route (404, 405, OPTIONS). It runs
+ * before that of patterns and groups, in the order of these calls.
+ * @return 0 or a negative errno. Thread: before start.
+ */
+GF_API int ghttp_server_use(ghttp_server *s, ghttp_handler *middleware);
+
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_use_with(ghttp_server *s, ghttp_handler *middleware, void *arg);
+
+/**
+ * Middleware for the requests that a pattern `[METHOD:]/path[@domain]` fits, whether they find a route or not; the
+ * pattern of the route does not matter. Runs after that of ghttp_server_use() and before that of groups, in the order
+ * of these calls. What is bound for GET runs for HEAD too. Parameters of the pattern are given to nobody.
+ * @return 0 or a negative errno. Thread: before start.
+ */
+GF_API int ghttp_server_bind_middleware(ghttp_server *s, const char *pattern, ghttp_handler *middleware);
+
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_bind_middleware_with(ghttp_server *s, const char *pattern, ghttp_handler *middleware,
+                                             void *arg);
+
+/** The moments of a request at which hooks run, in this order. */
+typedef enum ghttp_hook {
+    GHTTP_HOOK_BEFORE_SERVE,  /**< before middleware and handler */
+    GHTTP_HOOK_AFTER_SERVE,   /**< after them */
+    GHTTP_HOOK_BEFORE_OUTPUT, /**< after the handlers of statuses: the last moment to change the response */
+    GHTTP_HOOK_AFTER_OUTPUT   /**< the response is final and is about to be sent: what is written is ignored */
+} ghttp_hook;
+
+/**
+ * A hook: runs at a moment of every request that the pattern fits, whether it finds a route or not. Hooks of one moment
+ * run in the precedence of their patterns, the most specific first (as routes have it), then in the order of these
+ * calls.
+ * @return 0 or a negative errno. Thread: before start.
+ */
+GF_API int ghttp_server_bind_hook(ghttp_server *s, const char *pattern, ghttp_hook when, ghttp_handler *fn);
+
+/**
+ * A handler for all responses that end with this status (201..599; 200 has none), the library's own (404, 405, 400,
+ * 500) included. It finds an empty body; if it writes one, that replaces the one from before, with its Content-Type,
+ * and else that one stays. It may change status and headers; a changed status calls no other handlers. Several for one
+ * status all run: those of the host first, then in the order of these calls. They do not run for what is refused before
+ * it is a request (408, 413, 431, 503).
+ * @return 0 or a negative errno. Thread: before start.
+ */
+GF_API int ghttp_server_bind_status(ghttp_server *s, int status, ghttp_handler *fn);
+
+/** The same for the requests of one host, without a port. Thread: before start. */
+GF_API int ghttp_server_bind_status_domain(ghttp_server *s, int status, const char *domain, ghttp_handler *fn);
+
+/* ---- servers: groups -------------------------------------------------------------------------- */
+
+/** Routes with a common beginning and common middleware. Lives as long as its server. */
+typedef struct ghttp_group ghttp_group;
+
+/**
+ * A group of routes under a prefix: "/api", "/api@example.org", "/users/:id", "/" for no prefix at all.
+ * @return the group; NULL after an error, which is left on the server: every function takes a NULL group and does
+ *         nothing.
+ * Thread: before start.
+ */
+GF_API ghttp_group *ghttp_server_group(ghttp_server *s, const char *prefix);
+
+/**
+ * A group inside a group: its prefix comes after the outer one's. It begins with the middleware that the outer one has
+ * at this moment. Only one of the two may name a domain.
+ * Thread: before start.
+ */
+GF_API ghttp_group *ghttp_group_group(ghttp_group *g, const char *prefix);
+
+/**
+ * Middleware for the routes that are bound to the group, or to groups made in it, after this call. Runs after that
+ * of ghttp_server_use() and ghttp_server_bind_middleware(), the outer groups' first.
+ * @return 0 or a negative errno; -EINVAL for a NULL group. Thread: before start.
+ */
+GF_API int ghttp_group_use(ghttp_group *g, ghttp_handler *middleware);
+
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_group_use_with(ghttp_group *g, ghttp_handler *middleware, void *arg);
+
+/**
+ * Binds a handler to `[METHOD:]/path[@domain]` below the group's prefix; "" or "/" is the prefix itself.
+ * @return as ghttp_server_bind(); -EINVAL for a NULL group, or a domain where the group has one. Thread: before start.
+ */
+GF_API int ghttp_group_bind(ghttp_group *g, const char *pattern, ghttp_handler *fn);
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_group_bind_with(ghttp_group *g, const char *pattern, ghttp_handler *fn, void *arg);
+/** Binds a handler to a path of the group for all methods. Thread: before start. */
+GF_API int ghttp_group_all(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For GET, and with it HEAD. Thread: before start. */
+GF_API int ghttp_group_get(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For POST. Thread: before start. */
+GF_API int ghttp_group_post(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For PUT. Thread: before start. */
+GF_API int ghttp_group_put(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For PATCH. Thread: before start. */
+GF_API int ghttp_group_patch(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For DELETE. Thread: before start. */
+GF_API int ghttp_group_delete(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For HEAD. Thread: before start. */
+GF_API int ghttp_group_head(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For OPTIONS. Thread: before start. */
+GF_API int ghttp_group_options(ghttp_group *g, const char *path, ghttp_handler *fn);
+
+/**
+ * Says from where the next set-up call of this thread comes, for lists of routes and messages. The macros below do it
+ * in C programs; a call without them, from C++ for instance, works without.
+ * Thread: before start.
+ */
+GF_API void ghttp_note_place(const char *handler, const char *file, int line);
+
+#ifndef __cplusplus
+/** @cond */
+#define ghttp_server_bind(s, pattern, fn)                                                                              \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind((s), (pattern), (fn)))
+#define ghttp_server_bind_with(s, pattern, fn, arg)                                                                    \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind_with((s), (pattern), (fn), (arg)))
+#define ghttp_server_use(s, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_use((s), (fn)))
+#define ghttp_server_use_with(s, fn, arg)                                                                              \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_use_with((s), (fn), (arg)))
+#define ghttp_server_bind_middleware(s, pattern, fn)                                                                   \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind_middleware((s), (pattern), (fn)))
+#define ghttp_server_bind_middleware_with(s, pattern, fn, arg)                                                         \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind_middleware_with((s), (pattern), (fn), (arg)))
+#define ghttp_group_use(g, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_use((g), (fn)))
+#define ghttp_group_use_with(g, fn, arg)                                                                               \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_use_with((g), (fn), (arg)))
+#define ghttp_group_bind(g, pattern, fn)                                                                               \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_bind((g), (pattern), (fn)))
+#define ghttp_group_bind_with(g, pattern, fn, arg)                                                                     \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_bind_with((g), (pattern), (fn), (arg)))
+#define ghttp_group_all(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_all((g), (path), (fn)))
+#define ghttp_group_get(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_get((g), (path), (fn)))
+#define ghttp_group_post(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_post((g), (path), (fn)))
+#define ghttp_group_put(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_put((g), (path), (fn)))
+#define ghttp_group_patch(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_patch((g), (path), (fn)))
+#define ghttp_group_delete(g, path, fn)                                                                                \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_delete((g), (path), (fn)))
+#define ghttp_group_head(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_head((g), (path), (fn)))
+#define ghttp_group_options(g, path, fn)                                                                               \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_options((g), (path), (fn)))
+/** @endcond */
+#endif
+
+/* ---- servers: ready-made middleware ----------------------------------------------------------- */
+/*
+ * For ghttp_server_use_with(), ghttp_server_bind_middleware_with() and ghttp_group_use_with(), with their options as
+ * the argument. Options, and all texts in them, stay the caller's and live as long as the server; a member that is zero
+ * has its default.
+ */
+
+/** Whose pages a browser lets read the answers of this server. */
+typedef struct ghttp_cors {
+    const char *origins;         /**< "https://a.example,https://b.example:8443"; NULL or "*": any */
+    const char *methods;         /**< NULL: all that routes can be bound to */
+    const char *headers;         /**< of requests; NULL: Origin,Content-Type,Accept,User-Agent,Cookie,Authorization,
+                                      X-Auth-Token,X-Requested-With */
+    const char *exposed_headers; /**< of answers, besides those that every page may read; NULL: none */
+    bool credentials;            /**< cookies and logins too; only with named origins, it is ignored without */
+    int max_age;                 /**< seconds for which a browser may keep the answer; 0: 3628800; below: none */
+} ghttp_cors;
+
+/**
+ * Cross-origin requests: answers a browser's question in advance (OPTIONS with Access-Control-Request-Method) by 204,
+ * without going on, and marks the answers to what it then sends. Argument: const ghttp_cors *, or NULL for every
+ * origin, without credentials.
+ */
+GF_API void ghttp_middleware_cors(ghttp_request *r);
+
+/**
+ * Answers that all look alike: `{"code":0,"message":"OK","data":…}`, with what ghttp_response_set_data() and
+ * ghttp_response_set_error() were given. Without an error the code of a status that is not 200 is 61 for 403, 65 for
+ * 404 and 64 for others. Leaves answers alone that have a body, redirections, and streams (text/event-stream,
+ * application/octet-stream, multipart/x-mixed-replace). No argument.
+ */
+GF_API void ghttp_middleware_response(ghttp_request *r);
+
+/** Answers 400 to a body that is not JSON; requests without a body go on. No argument. */
+GF_API void ghttp_middleware_json_body(ghttp_request *r);
+
+/** A user and his password. */
+typedef struct ghttp_user {
+    const char *name;
+    const char *password;
+} ghttp_user;
+
+/** Who may enter by name and password. */
+typedef struct ghttp_basic_auth {
+    const char *realm;       /**< what the browser shows; NULL: "restricted" */
+    const ghttp_user *users; /**< ended by one without a name; or NULL */
+    /** Or asked, where users has no such pair; may block. NULL: nobody is. */
+    bool (*check)(ghttp_request *r, const char *name, const char *password);
+} ghttp_basic_auth;
+
+/**
+ * HTTP's basic authentication: 401 to all others. Passwords are compared in constant time. The name is to be had from
+ * ghttp_request_user(). Argument: const ghttp_basic_auth *; without it every answer is a 500.
+ */
+GF_API void ghttp_middleware_basic_auth(ghttp_request *r);
+
+/** Who may enter by a token. */
+typedef struct ghttp_bearer_auth {
+    const char *realm;         /**< NULL: "restricted" */
+    const char *const *tokens; /**< ended by NULL; or NULL */
+    /** Or asked, where tokens does not have it; may block. NULL: nobody is. */
+    bool (*check)(ghttp_request *r, const char *token);
+} ghttp_bearer_auth;
+
+/** The same for `Authorization: Bearer <token>`. Argument: const ghttp_bearer_auth *; without it every answer is a 500.
+ */
+GF_API void ghttp_middleware_bearer_auth(ghttp_request *r);
+
+/**
+ * Gives each request an id, in X-Request-Id of the answer: the one of the request's own X-Request-Id if that is 1 to
+ * 128 letters, digits and `._-`, else 32 random hexadecimal digits. To be had from ghttp_request_id(). No argument.
+ */
+GF_API void ghttp_middleware_request_id(ghttp_request *r);
+
+/** A limit on the requests of each client. */
+typedef struct ghttp_rate_limit ghttp_rate_limit;
+
+/**
+ * @param per_second how many requests of a client are served in the long run, 0.001 to 1,000,000.
+ * @param burst how many at once after a pause, 1 to 1,000,000.
+ * @return a limit, to be used for one server or several; NULL with errno EINVAL or ENOMEM. Some 2 MiB: it remembers up
+ *         to 65,536 clients, and forgets those first that are farthest from their limit.
+ * Thread: any thread.
+ */
+GF_API ghttp_rate_limit *ghttp_rate_limit_new(double per_second, unsigned burst);
+
+/** Not before all servers that use it have stopped. NULL is fine. */
+GF_API void ghttp_rate_limit_free(ghttp_rate_limit *limit);
+
+/**
+ * Answers 429 with Retry-After to a client, told by ghttp_request_client_ip() (of IPv6 the /64), that sends more than
+ * its limit. Argument: ghttp_rate_limit *; without it every answer is a 500.
+ */
+GF_API void ghttp_middleware_rate_limit(ghttp_request *r);
+
+/**
+ * Compresses bodies of 1,024 bytes and more for clients that accept gzip, unless they have a Content-Encoding or are
+ * of a type that is compressed already (images, sound, video, archives). Runs round what writes the body, so it is to
+ * be bound before. An answer that mixes a secret with text of the request should not be compressed: its size tells
+ * about the secret. No argument.
+ */
+GF_API void ghttp_middleware_gzip(ghttp_request *r);
+
+/**
+ * Names the proxies whose X-Forwarded-For is believed, for ghttp_request_client_ip(): the address farthest to the right
+ * that is not one of theirs. It counts from here on, so call it before binding middleware that asks.
+ * @param list addresses and networks: "127.0.0.1, 10.0.0.0/8, fd00::/8, unix".
+ * @return 0 or -EINVAL, -ENOMEM. Thread: before start.
+ */
+GF_API int ghttp_server_trust_proxies(ghttp_server *s, const char *list);
 
 /* ---- requests --------------------------------------------------------------------------------- */
 /* All of these: the request's own thread. What is absent is NULL. */
@@ -227,6 +506,9 @@ GF_API const char *ghttp_request_host(const ghttp_request *r);
 GF_API const char *ghttp_request_header(const ghttp_request *r, const char *name);
 /** The address at the other end of the connection: "127.0.0.1", "::1", "unix". */
 GF_API const char *ghttp_request_remote_ip(ghttp_request *r);
+/** The address of the client: behind a proxy of ghttp_server_trust_proxies() the one that it names, else the remote
+ * one. Headers alone never change it. */
+GF_API const char *ghttp_request_client_ip(ghttp_request *r);
 /** Whether it came over TLS. */
 GF_API bool ghttp_request_is_https(const ghttp_request *r);
 /** The server that was asked. */
@@ -261,7 +543,26 @@ GF_API const void *ghttp_request_body(ghttp_request *r, size_t *ret_size);
 /** The body as JSON, parsed once and freed with the request; NULL when it is none. */
 GF_API struct cJSON *ghttp_request_json(ghttp_request *r);
 
-/** The argument of ghttp_server_bind_with(). */
+/** The id that ghttp_middleware_request_id() has given it; NULL without. */
+GF_API const char *ghttp_request_id(const ghttp_request *r);
+/** Who it is from, as ghttp_middleware_basic_auth() has found out; NULL without. */
+GF_API const char *ghttp_request_user(const ghttp_request *r);
+
+/** In middleware: runs what comes after it, and returns when that has ended. Once: a second call does nothing, nor does
+ * one in a handler or a hook. */
+GF_API void ghttp_request_next(ghttp_request *r);
+/**
+ * Skips the middleware and the handler that have not begun: later calls of ghttp_request_next() do nothing. The caller
+ * goes on until it returns, as do those that wait in ghttp_request_next(). Hooks and handlers of statuses still run.
+ */
+GF_API void ghttp_request_exit(ghttp_request *r);
+/** The same, and skips the hooks that have not begun, but for GHTTP_HOOK_AFTER_OUTPUT, so that what these count is
+ * whole. */
+GF_API void ghttp_request_exit_all(ghttp_request *r);
+/** In a hook: skips the other hooks of the same moment. */
+GF_API void ghttp_request_exit_hook(ghttp_request *r);
+
+/** The argument of ghttp_server_bind_with(), or of the middleware that runs. */
 GF_API void *ghttp_request_arg(const ghttp_request *r);
 /** Memory, zeroed and aligned for any type, that lives until the request ends; NULL when there is none. */
 GF_API void *ghttp_request_alloc(ghttp_request *r, size_t size);
@@ -295,6 +596,8 @@ GF_API void ghttp_response_write_json(ghttp_request *r, const struct cJSON *json
 GF_API void ghttp_response_write_status(ghttp_request *r, int status);
 /** The status, 200..599; 200 unless set. Another number makes the answer a 500. */
 GF_API void ghttp_response_set_status(ghttp_request *r, int status);
+/** Makes the answer a 500, whatever was written, and has the reason logged; the first reason counts. */
+GF_API void ghttp_response_fail(ghttp_request *r, const char *reason);
 /** The status that is set so far. */
 GF_API int ghttp_response_status(const ghttp_request *r);
 /**
@@ -305,6 +608,10 @@ GF_API int ghttp_response_status(const ghttp_request *r);
  *         more than 8 KiB of them (an answer's head has its place beside the request's); -ENOMEM.
  */
 GF_API int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value);
+/** What ghttp_middleware_response() puts under "data". The JSON goes over to the request, also on error. 0, -ENOMEM. */
+GF_API int ghttp_response_set_data(ghttp_request *r, struct cJSON *data);
+/** What ghttp_middleware_response() puts under "code" and "message"; the status stays as it is. 0, -ENOMEM. */
+GF_API int ghttp_response_set_error(ghttp_request *r, int code, const char *message);
 /** Takes the body back, not the headers. */
 GF_API void ghttp_response_clear(ghttp_request *r);
 /**
@@ -319,7 +626,7 @@ GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int statu
  * status and headers are on the wire and can no longer be changed. Waits while the client takes less than is written.
  * Nobody else waits with it.
  * @return 0; -EPIPE: the client has gone, the handler had better end; -EAGAIN: every thread is taken, the response
- *         is collected further; -EIO: it has failed before; -ENOMEM.
+ *         is collected further; -EIO: it has failed before; -EALREADY: it is final; -ENOMEM.
  */
 GF_API int ghttp_response_flush(ghttp_request *r);
 

@@ -66,6 +66,7 @@ static pid_t read_text(const char *text, size_t size)
     if (cJSON_IsObject(root)) {
         set_close_on_exec(positive_number(cJSON_GetObjectItemCaseSensitive(root, "control")));
         set_close_on_exec(positive_number(cJSON_GetObjectItemCaseSensitive(root, "stderr")));
+        set_close_on_exec(positive_number(cJSON_GetObjectItemCaseSensitive(root, "keeper")));
         protect_servers(cJSON_GetObjectItemCaseSensitive(root, "servers"));
         parent = (pid_t)positive_number(cJSON_GetObjectItemCaseSensitive(root, "parent"));
     }
@@ -88,4 +89,13 @@ bool gf_reload_take(char **ret_text, pid_t *ret_parent)
     }
     unsetenv(GF_RELOAD_VARIABLE);
     return true;
+}
+
+char *gf_reload_take_keeper(void)
+{
+    const char *value = getenv(GF_KEEPER_VARIABLE);
+    char *text = value != NULL ? strdup(value) : NULL;
+
+    unsetenv(GF_KEEPER_VARIABLE);
+    return text;
 }

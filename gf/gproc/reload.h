@@ -16,4 +16,8 @@
  */
 bool gf_reload_take(char **ret_text, pid_t *ret_parent);
 
+/* The same for what a process leaves to the keeper that takes its place; NULL: it was not set. */
+#define GF_KEEPER_VARIABLE "GF_SERVER_KEEPER"
+char *gf_reload_take_keeper(void);
+
 #endif

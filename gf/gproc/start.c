@@ -18,6 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The first of those that a program may have. */
+#define GF_START_PRIORITY 101
+
 static struct gf_start start = {.cwd_fd = -1};
 
 const struct gf_start *gf_start_get(void)
@@ -80,8 +83,8 @@ static void record_ignored_signals(void)
             sigaddset(&start.ignored, signo);
 }
 
-/* glibc gives constructors the arguments of main(). */
-__attribute__((constructor)) static void record_start(int argc, char **argv, char **envp)
+/* glibc gives constructors the arguments of main(). The library's other constructors come after this one. */
+__attribute__((constructor(GF_START_PRIORITY))) static void record_start(int argc, char **argv, char **envp)
 {
     (void)envp; /* environ is read after the variable was taken out */
     clock_gettime(CLOCK_REALTIME, &start.wall);
@@ -91,10 +94,14 @@ __attribute__((constructor)) static void record_start(int argc, char **argv, cha
     if (reloaded)
         gf_signals_begin(start.parent > 0);
 
+    start.keeper = gf_reload_take_keeper();
+    gf_activation_take_sockets(&start.activation);
+
     char *const none[] = {NULL};
     start.argc = argv != NULL ? argc : 0;
     start.argv = gf_arguments_copy(argv != NULL ? argv : none);
     start.envp = gf_arguments_copy(environ != NULL ? environ : none);
+    gf_activation_take_manager(&start.activation);
     start.cwd_fd = open_working_directory();
     if (getrlimit(RLIMIT_NOFILE, &start.nofile) < 0)
         start.nofile = (struct rlimit){.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};

@@ -10,10 +10,12 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include <gf/gproc/activation.h>
+
 struct gf_start {
     int argc;
     char **argv;               /* a copy that ends with NULL; NULL: no memory */
-    char **envp;               /* likewise, without GF_SERVER_RELOAD */
+    char **envp;               /* likewise, without what was for this process alone */
     int cwd_fd;                /* O_PATH and close-on-exec, above 2; -1: it could not be opened */
     struct rlimit nofile;      /* RLIMIT_NOFILE */
     char *exe_path;            /* absolute, symbolic links not resolved; NULL: not known */
@@ -21,7 +23,9 @@ struct gf_start {
     struct timespec wall;      /* CLOCK_REALTIME */
     struct timespec monotonic; /* CLOCK_MONOTONIC */
     char *reload;              /* the text of GF_SERVER_RELOAD, unchecked; NULL: it was not set, or too long */
+    char *keeper;              /* likewise that of GF_SERVER_KEEPER */
     pid_t parent;              /* the process that reload names as the one which restarted; 0: none */
+    struct gf_activation activation;
 };
 
 /* Never NULL. Thread: any thread. */

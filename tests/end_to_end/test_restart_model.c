@@ -150,7 +150,8 @@ static void restart_broken(void)
     snprintf(lines, sizeof(lines), BASE "\n%s", settings[chance(sizeof(settings) / sizeof(*settings))]);
     cr_assert(zero(int, rig_settings(&rig, lines)));
     result = rig_fetch_number(&rig.http, "/restart");
-    cr_assert(result == -ECHILD || result == -EBUSY || !result, "%ld", result); /* 0: it was under way before */
+    /* a slow machine may need more than the time for the fault to show; 0: the settings came too late */
+    cr_assert(result == -ECHILD || result == -EBUSY || result == -ETIMEDOUT || !result, "%ld", result);
     cr_assert(zero(int, rig_settings(&rig, BASE)));
 }
 
@@ -227,14 +228,20 @@ static void check_service(void)
     rig.pid = pid;
 }
 
+/* At some moment soon: a restart may be under way all the while. */
 static void check_processes(void)
 {
     long until = now_ms() + SERVES_MS;
+    int zombies, processes;
 
-    while (now_ms() < until && (rig_count_zombies(rig.pid) || rig_count_processes(&rig) > GENERATIONS_MAX))
+    do {
+        zombies = rig_count_zombies(rig.pid);
+        processes = rig_count_processes(&rig);
+        if (!zombies && processes <= GENERATIONS_MAX)
+            return;
         usleep(20000);
-    cr_assert(zero(int, rig_count_zombies(rig.pid)), "step %d, after %s", steps, last_step);
-    cr_assert(le(int, rig_count_processes(&rig), GENERATIONS_MAX), "step %d, after %s", steps, last_step);
+    } while (now_ms() < until);
+    cr_fatal("step %d, after %s: %d zombies, %d processes", steps, last_step, zombies, processes);
 }
 
 Test(restart_model, a_random_walk, .fini = finish, .timeout = 200)

@@ -155,6 +155,19 @@ static void facts(ghttp_request *r)
                             getcwd(folder, sizeof(folder)));
 }
 
+static void get_variable(ghttp_request *r)
+{
+    const char *asked = ghttp_request_get(r, "name"), *value = asked ? getenv(asked) : NULL;
+
+    ghttp_response_writeln(r, value ? value : "unset");
+}
+
+/* No end in order: nobody is told. */
+static void end_at_once(ghttp_request *r)
+{
+    _exit((int)ghttp_request_get_int(r, "status", 0));
+}
+
 /* ---- faults ---------------------------------------------------------------------------------------------------- */
 
 /* The one packet socket that was inherited is the channel. */
@@ -227,9 +240,10 @@ static void fail_late(void)
 
 static void set_all(ghttp_server *s)
 {
-    static const char *const keys[] = {"gracefulReadyTimeout", "gracefulShutdownTimeout",
-                                       "gracefulProbation",    "idleTimeout",
-                                       "readTimeout",          "maxConnections"};
+    static const char *const keys[] = {
+        "gracefulReadyTimeout", "gracefulShutdownTimeout", "gracefulProbation", "idleTimeout",
+        "readTimeout",          "maxConnections",          "pidFile",           "stablePid",
+        "systemdFdStore"};
 
     ghttp_server_set(s, "graceful", setting("graceful", "true"));
     for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
@@ -246,9 +260,18 @@ static void bind_all(ghttp_server *s)
     static const struct {
         const char *pattern;
         ghttp_handler *handler;
-    } routes[] = {{"/", hello},          {"/name", name},         {"/pid", pid},       {"/echo", echo},
-                  {"/sleep", slow},      {"/spawn", spawn},       {"/counts", counts}, {"/facts", facts},
-                  {"/restart", restart}, {"/shutdown", shut_down}};
+    } routes[] = {{"/", hello},
+                  {"/name", name},
+                  {"/pid", pid},
+                  {"/echo", echo},
+                  {"/sleep", slow},
+                  {"/spawn", spawn},
+                  {"/counts", counts},
+                  {"/facts", facts},
+                  {"/restart", restart},
+                  {"/shutdown", shut_down},
+                  {"/variable", get_variable},
+                  {"/exit", end_at_once}};
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++)
         ghttp_server_bind(s, routes[i].pattern, routes[i].handler);

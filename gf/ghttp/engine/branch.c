@@ -144,14 +144,15 @@ static size_t list_running(const struct gf_lane *lane, struct gf_running *runnin
         const struct gf_exchange *x = c->exchange;
         struct gf_running *entry;
 
-        if (!x || x->state != GF_EXCHANGE_RUNNING || !x->request.route)
+        if (!x || x->state != GF_EXCHANGE_RUNNING)
             continue;
         entry = insert_running(running, &count, room, c->since_ms);
         if (!entry) /* all that follow began later */
             break;
         *entry = (struct gf_running){.since_ms = c->since_ms, .request = &x->request};
         snprintf(entry->method, sizeof(entry->method), "%s", x->request.method);
-        snprintf(entry->route, sizeof(entry->route), "%s", x->request.route->path);
+        snprintf(entry->route, sizeof(entry->route), "%s",
+                 x->request.route ? x->request.route->path : "(no route)"); /* its middleware runs */
     }
     return count;
 }

@@ -100,9 +100,9 @@ bool gf_engine_stop(void)
         pthread_mutex_unlock(&engine.lock);
         return true;
     }
-    gf_monitor_stop();
     for (unsigned n = 0; n < engine.count; n++)
         gf_worker_stop(&engine.workers[n]);
+    gf_monitor_stop(); /* last: a loop that is blocked at this moment has to be passed on to end */
     none_left = gf_spare_stop(STOP_TIMEOUT_MS);
     if (none_left) {
         for (unsigned n = 0; n < engine.count; n++)
@@ -356,6 +356,18 @@ size_t gf_engine_running(struct gf_service *service, struct gf_running *running,
         on_every_loop(service, &list);
     pthread_mutex_unlock(&engine.branches_lock);
     return list.running_count;
+}
+
+static void turn(struct gf_worker *worker, void *arg)
+{
+    (void)worker;
+    (void)arg;
+}
+
+void gf_engine_probe(void)
+{
+    for (unsigned n = 0; n < engine.count; n++)
+        gf_worker_call(&engine.workers[n], turn, NULL);
 }
 
 void gf_engine_facts(struct gf_engine_facts *ret_facts)

@@ -64,6 +64,9 @@ int gf_engine_adopt(struct gf_service *service, int fd, uint64_t consumed);
  */
 unsigned gf_engine_remove(struct gf_service *service, bool *ret_clean);
 
+/* Returns once every worker has turned: each loop is alive. */
+void gf_engine_probe(void);
+
 void gf_engine_facts(struct gf_engine_facts *ret_facts);
 
 /* A request whose handler runs now. */

@@ -106,6 +106,11 @@ const char *ghttp_request_remote_ip(ghttp_request *r)
     return r->remote_ip;
 }
 
+const char *ghttp_request_client_ip(ghttp_request *r)
+{
+    return r->client_ip ? r->client_ip : ghttp_request_remote_ip(r);
+}
+
 const void *ghttp_request_body(ghttp_request *r, size_t *ret_size)
 {
     if (ret_size)

@@ -18,7 +18,10 @@
 #include "fields.h"
 
 struct gf_arena;
+struct gf_chain;
 struct gf_route;
+struct gf_slice;
+struct gf_step;
 
 /* A response may take this much memory: an accident in a handler must not take the process with it. */
 #define GF_RESPONSE_BODY_MAX ((size_t)64 << 20)
@@ -34,7 +37,24 @@ struct gf_response {
     off_t file_offset, file_size;
     bool sent;           /* status and headers are on the wire: they cannot be changed any more */
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
+    bool final;          /* what is written from now on is ignored */
     const char *failure; /* why, for the log */
+};
+
+/* How far a request has come on its way through the chain; the route floor's. */
+struct gf_way {
+    const struct gf_chain *chain;
+    const struct gf_slice *segments; /* of the path, decoded, for patterns to be compared with */
+    size_t segment_count;
+    const struct gf_step *step; /* the middleware or hook that runs; NULL: the handler */
+    size_t next;                /* number of the middleware whose turn it is */
+    unsigned method;            /* for patterns to be compared with: a bit of method.h */
+    bool may_go_on;             /* the running middleware has not called ghttp_request_next() yet */
+    bool refused;               /* answered before it had a path: only status handlers run */
+    bool preflight;             /* OPTIONS that asks about another method: that one's handler does not run */
+    bool exited;                /* ghttp_request_exit() */
+    bool exited_all;            /* ghttp_request_exit_all() */
+    bool hooks_exited;          /* ghttp_request_exit_hook(), for the hooks of one moment */
 };
 
 /* What the engine does for a response before its handler has ended. */
@@ -75,10 +95,12 @@ struct ghttp_request {
     struct cJSON *json;
     bool json_parsed;
     const char *remote_ip;
+    const char *client_ip; /* as a trusted proxy says; NULL: the remote one */
 
     /* the way through the chain */
     const struct gf_route *route;
     unsigned allowed_methods; /* when no route fits the method: those that there are (router.h) */
+    struct gf_way way;
     struct gf_value *values;
 
     struct gf_response response;

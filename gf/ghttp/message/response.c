@@ -37,6 +37,10 @@ static void drop_file(struct ghttp_request *r)
 
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size)
 {
+    if (r->response.final) {
+        close(fd);
+        return;
+    }
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
     r->response.file_fd = fd;
@@ -49,18 +53,31 @@ void gf_response_reset(struct ghttp_request *r)
     r->response.status = 200;
     r->response.headers.count = 0;
     r->response.failed = false;
+    r->response.final = false;
     r->response.failure = NULL;
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
 }
 
+/* Neither failed nor final. */
+static bool can_write(const ghttp_request *r)
+{
+    return !r->response.failed && !r->response.final;
+}
+
 /* The first reason stays. */
 static void fail(ghttp_request *r, const char *reason)
 {
-    if (r->response.failed)
+    if (!can_write(r))
         return;
     r->response.failed = true;
     r->response.failure = reason;
+}
+
+void ghttp_response_fail(ghttp_request *r, const char *reason)
+{
+    const char *copy = reason ? gf_arena_strdup(r->arena, reason) : NULL;
+    fail(r, copy ? copy : "the handler gave no reason");
 }
 
 static void check_body(ghttp_request *r, int error)
@@ -77,7 +94,7 @@ static void check_body(ghttp_request *r, int error)
 
 void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_t size)
 {
-    if (!r->response.failed && size > 0)
+    if (can_write(r) && size > 0)
         check_body(r, gf_buffer_append(&r->response.body, data, size));
 }
 
@@ -96,7 +113,7 @@ void ghttp_response_writeln(ghttp_request *r, const char *text)
 __attribute__((format(printf, 2, 0))) static void write_formatted(ghttp_request *r, const char *format,
                                                                   va_list arguments)
 {
-    if (!r->response.failed)
+    if (can_write(r))
         check_body(r, gf_buffer_vprintf(&r->response.body, format, arguments));
 }
 
@@ -119,6 +136,8 @@ void ghttp_response_writefln(ghttp_request *r, const char *format, ...)
 
 void ghttp_response_clear(ghttp_request *r)
 {
+    if (r->response.final)
+        return;
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
 }
@@ -127,7 +146,7 @@ void ghttp_response_clear(ghttp_request *r)
 
 void ghttp_response_set_status(ghttp_request *r, int status)
 {
-    if (r->response.sent)
+    if (r->response.sent || r->response.final)
         return;
     if (status >= 200 && status <= 599)
         r->response.status = status;
@@ -184,7 +203,7 @@ static int check_limits(const ghttp_request *r, const struct gf_field *replaced,
 
 int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value)
 {
-    if (r->response.sent)
+    if (r->response.sent || r->response.final)
         return -EALREADY;
     if (!name || !gf_is_token(name, strlen(name)) || is_reserved(name, value))
         return -EINVAL;
@@ -220,7 +239,7 @@ int gf_response_default_type(ghttp_request *r)
 
 static void set_content_type(ghttp_request *r, const char *type)
 {
-    if (ghttp_response_set_header(r, "Content-Type", type) != 0)
+    if (!r->response.final && ghttp_response_set_header(r, "Content-Type", type) != 0)
         fail(r, "the headers outgrew their memory");
 }
 
@@ -279,6 +298,8 @@ int ghttp_response_flush(ghttp_request *r)
 {
     if (r->response.failed)
         return -EIO;
+    if (r->response.final)
+        return -EALREADY;
     if (r->response.file_fd >= 0) /* it is sent from its descriptor when the handler has ended */
         return 0;
     return r->transport ? r->transport->flush(r) : -ENOTSUP;

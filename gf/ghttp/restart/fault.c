@@ -81,4 +81,11 @@ void gf_fault_point(unsigned generation, const char *step, int channel)
         commit(order + strlen(here), channel);
 }
 
+int gf_fault_version(int version)
+{
+    const char *claimed = getenv("GF_FAULT_VERSION");
+
+    return claimed ? atoi(claimed) : version;
+}
+
 #endif

@@ -12,7 +12,10 @@
 #ifdef GF_FAULTS
 /* This process has come to this step; channel is its end of the channel in question, or -1. */
 void gf_fault_point(unsigned generation, const char *step, int channel);
+/* GF_FAULT_VERSION: the version of the protocol that this process claims to speak. */
+int gf_fault_version(int version);
 #else
+#define gf_fault_version(version) (version)
 #define gf_fault_point(generation, step, channel) ((void)(generation), (void)(channel))
 #endif
 

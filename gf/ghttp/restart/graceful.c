@@ -16,6 +16,7 @@
 #include "../server/registry.h"
 #include "fault.h"
 #include "history.h"
+#include "keeper_link.h"
 #include "machine.h"
 #include "orders.h"
 
@@ -58,8 +59,9 @@ static void on_restart_signal(int signo, void *arg)
 {
     const char *why = NULL;
 
-    (void)signo;
     (void)arg;
+    if (gf_keeper_link_forward(signo))
+        return;
     pthread_mutex_lock(&M.lock);
     if (M.state != GF_GRACEFUL_SERVING || M.request || M.shutdown_asked) {
         why = gf_graceful_state_name(M.state);
@@ -76,8 +78,8 @@ static void on_restart_signal(int signo, void *arg)
 
 static void on_shutdown_signal(int signo, void *arg)
 {
-    (void)signo;
     (void)arg;
+    gf_keeper_link_forward(signo); /* and this process, where it still drains, ends its part */
     gf_graceful_shutdown();
 }
 
@@ -241,6 +243,8 @@ int gf_graceful_wait(void)
     gf_machine_wake();
     pthread_join(M.thread, NULL);
     gf_engine_stop();
+    if (M.replaced_by && gf_keeper_link_is_first())
+        gf_keeper_link_execute(M.replaced_by);
     return M.exit_status;
 }
 

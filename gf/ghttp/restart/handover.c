@@ -127,30 +127,36 @@ static bool is_taken(const ghttp_server *s, const struct cJSON *ready)
 
 /* ---- moving ---- */
 
-static int send_connection(const struct copy *copy, int fd)
+static int send_connection(const struct gf_service *service, int fd, uint64_t consumed, uint64_t number)
 {
     struct cJSON *message = cJSON_CreateObject();
     int control = atomic_load(&handover.control);
     int result = -ENOMEM;
 
     if (cJSON_AddStringToObject(message, "type", "connection") &&
-        cJSON_AddStringToObject(message, "server", copy->service->name) &&
-        cJSON_AddNumberToObject(message, "number", (double)copy->number) &&
-        cJSON_AddNumberToObject(message, "consumed", (double)copy->consumed))
+        cJSON_AddStringToObject(message, "server", service->name) &&
+        cJSON_AddNumberToObject(message, "number", (double)number) &&
+        cJSON_AddNumberToObject(message, "consumed", (double)consumed))
         result = control < 0 ? -ECANCELED : gf_channel_send(control, message, &fd, 1);
     cJSON_Delete(message);
     /* too many descriptors on their way: the other side has not read them yet */
     return result == -ETOOMANYREFS || result == -ENOBUFS ? -EAGAIN : result;
 }
 
-/* In the list before it is sent: it may come back at once. */
-static void keep(struct copy *copy)
+/* In the list before it is sent: it may come back at once. From then on the list may drop it at any time: its number.
+ */
+static uint64_t keep(struct copy *copy)
 {
+    uint64_t number;
+
     pthread_mutex_lock(&handover.lock);
-    copy->number = ++handover.number;
+    if (!handover.number)
+        handover.number = (uint64_t)getpid() << 30; /* another process may come to speak over the same channel */
+    number = copy->number = ++handover.number;
     copy->next = handover.copies;
     handover.copies = copy;
     pthread_mutex_unlock(&handover.lock);
+    return number;
 }
 
 /* NULL: it is not there (any more). */
@@ -183,9 +189,8 @@ static int move(const struct gf_service *service, int fd, uint64_t consumed)
         free(copy);
         return -EMFILE;
     }
-    keep(copy);
-    number = copy->number;
-    result = send_connection(copy, fd);
+    number = keep(copy);
+    result = send_connection(service, fd, consumed, number);
     if (result < 0 && (copy = find_and_remove(number))) {
         close(copy->fd);
         free(copy);
@@ -201,6 +206,22 @@ void gf_handover_begin(int control, const struct cJSON *ready)
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_SERVING && is_taken(s, ready))
             gf_engine_set_mover(&s->service, &mover);
+}
+
+void gf_handover_follow(int control, const struct cJSON *offer)
+{
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (atomic_load(&s->service.mover) && !is_taken(s, offer))
+            gf_engine_set_mover(&s->service, NULL);
+    atomic_store(&handover.control, control);
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (atomic_load(&s->service.mover))
+            gf_engine_set_mover(&s->service, &mover); /* once more: after this, no loop uses the channel before */
+}
+
+bool gf_handover_goes_on(void)
+{
+    return atomic_load(&handover.control) >= 0;
 }
 
 void gf_handover_end(void)

@@ -8,6 +8,7 @@
 #ifndef GF_GHTTP_RESTART_HANDOVER_H
 #define GF_GHTTP_RESTART_HANDOVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <gf/ghttp/ghttp.h>
@@ -24,6 +25,13 @@ int gf_handover_offer(struct cJSON *ready);
 
 /* Moves the connections of the servers that the new process takes, now and as they become idle. */
 void gf_handover_begin(int control, const struct cJSON *ready);
+
+/* As before, but over another channel, to a process that offers this (the part of its "ready" that gf_handover_offer()
+ * has made). When it returns, no loop uses the channel before any longer. */
+void gf_handover_follow(int control, const struct cJSON *offer);
+
+/* Whether connections that become idle move. */
+bool gf_handover_goes_on(void);
 
 /* Moves no more. When it returns, no loop uses control any longer. */
 void gf_handover_end(void);

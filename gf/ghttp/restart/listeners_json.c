@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "channel.h"
+#include "fault.h"
 
 /* Descriptors are small numbers; this is the kernel's own limit (fs.nr_open's default). */
 #define FD_MAX 1048576
@@ -39,7 +40,7 @@ char *gf_listeners_json_print(const struct gf_handed *handed, int parent)
 {
     struct cJSON *root = cJSON_CreateObject(), *servers = NULL;
     char *text = NULL;
-    bool good = cJSON_AddNumberToObject(root, "version", GF_CHANNEL_VERSION) &&
+    bool good = cJSON_AddNumberToObject(root, "version", gf_fault_version(GF_CHANNEL_VERSION)) &&
                 cJSON_AddNumberToObject(root, "parent", parent) &&
                 cJSON_AddNumberToObject(root, "control", handed->control) &&
                 (servers = cJSON_AddObjectToObject(root, "servers"));
@@ -48,6 +49,8 @@ char *gf_listeners_json_print(const struct gf_handed *handed, int parent)
         good = append_listener(servers, &handed->listeners[i]);
     if (good && handed->standard_error >= 0)
         good = cJSON_AddNumberToObject(root, "stderr", handed->standard_error) != NULL;
+    if (good && handed->keeper >= 0)
+        good = cJSON_AddNumberToObject(root, "keeper", handed->keeper) != NULL;
     if (good)
         text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
@@ -80,7 +83,7 @@ static int parse_fd(const struct cJSON *item, int *ret_fd)
 
 static bool is_taken(const struct gf_handed *handed, int fd)
 {
-    if (fd == handed->control || fd == handed->standard_error)
+    if (fd == handed->control || fd == handed->standard_error || fd == handed->keeper)
         return true;
     for (size_t i = 0; i < handed->count; i++)
         if (handed->listeners[i].fd == fd)
@@ -153,24 +156,29 @@ static int parse_root(struct parsing *p, const struct cJSON *root)
 {
     const struct cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version");
     const struct cJSON *standard_error = cJSON_GetObjectItemCaseSensitive(root, "stderr");
+    const struct cJSON *keeper = cJSON_GetObjectItemCaseSensitive(root, "keeper");
 
     if (!cJSON_IsObject(root))
         return fail(p, -EINVAL, "no JSON object");
-    if (!cJSON_IsNumber(version) || version->valuedouble != GF_CHANNEL_VERSION)
-        return fail(p, -EPROTO,
-                    "this library speaks version 1, the process before another one; restart it in full once");
     if (parse_fd(cJSON_GetObjectItemCaseSensitive(root, "control"), &p->handed->control) < 0)
         return fail(p, -EINVAL, "no \"control\"");
+    if (!cJSON_IsNumber(version) || version->valuedouble != GF_CHANNEL_VERSION)
+        return fail(p, -EPROTO,
+                    "the process before this one is of a library that speaks another version of the restart protocol "
+                    "than this one, which speaks 1; end the one and start the other in full, once");
     if (standard_error && parse_fd(standard_error, &p->handed->standard_error) < 0)
         return fail(p, -EINVAL, "\"stderr\" is no descriptor");
-    if (p->handed->standard_error == p->handed->control)
+    if (keeper && parse_fd(keeper, &p->handed->keeper) < 0)
+        return fail(p, -EINVAL, "\"keeper\" is no descriptor");
+    if (p->handed->standard_error == p->handed->control || p->handed->keeper == p->handed->control ||
+        (p->handed->keeper >= 0 && p->handed->keeper == p->handed->standard_error))
         return fail(p, -EINVAL, "one descriptor for two ends");
     return parse_servers(p, cJSON_GetObjectItemCaseSensitive(root, "servers"));
 }
 
 int gf_listeners_json_parse(const char *text, struct gf_handed *ret_handed, char *error, size_t error_size)
 {
-    struct gf_handed handed = {.control = -1, .standard_error = -1};
+    struct gf_handed handed = GF_HANDED_NONE;
     struct parsing parsing = {.handed = &handed, .error = error, .error_size = error_size};
     struct cJSON *root;
     int result;
@@ -183,7 +191,7 @@ int gf_listeners_json_parse(const char *text, struct gf_handed *ret_handed, char
     cJSON_Delete(root);
     if (result < 0)
         gf_handed_finish(&handed);
-    else
+    if (!result || result == -EPROTO)
         *ret_handed = handed;
     return result;
 }

@@ -1,6 +1,6 @@
 /*
  * GF_SERVER_RELOAD: what the environment variable carries from a process to its successor, GoFrame's key and shape:
- *   {"version":1,"parent":11511,"control":3,"servers":{"s1":{"http":":8100#4,:8200#5","https":""}},"stderr":6}
+ *   {"version":1,"parent":11511,"control":3,"servers":{"s1":{"http":":8100#4,:8200#5","https":""}},"stderr":6,"keeper":7}
  * An address is as configured, the number behind '#' is the listener's descriptor. Secrets never go there.
  */
 #ifndef GF_GHTTP_RESTART_LISTENERS_JSON_H
@@ -24,16 +24,20 @@ struct gf_handed_listener {
 struct gf_handed {
     int control;        /* -1: none */
     int standard_error; /* -1: none */
+    int keeper;         /* -1: none */
     size_t count;
     struct gf_handed_listener *listeners;
 };
+
+#define GF_HANDED_NONE {.control = -1, .standard_error = -1, .keeper = -1}
 
 /* The variable's value (free()); NULL without memory. */
 char *gf_listeners_json_print(const struct gf_handed *handed, int parent);
 
 /*
  * Believes nothing: every number must be a descriptor above 2, no two the same. 0, or -EINVAL with a
- * sentence, -EPROTO for another version, -ENOMEM. gf_handed_finish() afterwards.
+ * sentence, -EPROTO for another version (ret_handed has the channel then, to say so, and nothing else),
+ * -ENOMEM. gf_handed_finish() afterwards.
  */
 int gf_listeners_json_parse(const char *text, struct gf_handed *ret_handed, char *error, size_t error_size);
 void gf_handed_finish(struct gf_handed *handed);

@@ -19,6 +19,8 @@
 #include "channel.h"
 #include "handover.h"
 #include "history.h"
+#include "keeper_link.h"
+#include "supervisor.h"
 
 /* How often a drain tells how it stands: to the new process, and to the log. */
 #define DRAIN_REPORT_MS 500
@@ -72,6 +74,11 @@ void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
     fds[0] = (struct pollfd){.fd = M.wake_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = M.drained_fd, .events = POLLIN};
     fds[2] = (struct pollfd){.fd = gf_predecessor_fd(), .events = POLLIN};
+    gf_supervisor_tick();
+    if (gf_supervisor_due_ms() < until_ms) {
+        until_ms = gf_supervisor_due_ms();
+        left = until_ms - gf_machine_now_ms();
+    }
     if (until_ms == INT64_MAX)
         left = -1;
     else if (left < 0)
@@ -132,6 +139,7 @@ void gf_machine_note_failure(int result, const char *reason)
 void gf_machine_fail(int result, const char *reason)
 {
     glog_error("server restart failed: %s", reason);
+    gf_supervisor_failed(reason);
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve); /* first: who is told may ask again at once */
     gf_machine_settle(result, 0, reason);
 }
@@ -148,12 +156,16 @@ static void log_drained(ghttp_server *s, unsigned cut)
               (unsigned)atomic_load(&counters->raced), cut);
 }
 
-/* A process does not leave before the one before it, which may still have connections to pass on through it. */
+/* Whether the process before us still moves connections to us, and we move them on. */
+static bool is_between(void)
+{
+    return gf_predecessor_fd() >= 0 && gf_handover_goes_on();
+}
+
+/* What the process before us passes on through us is ours too: see step_aside(). */
 static bool may_end(const ghttp_server *s, bool force)
 {
-    if (force || gf_machine_now_ms() >= s->drain_until_ms)
-        return true;
-    return !gf_server_connections(s) && (M.successor.control < 0 || !gf_history_behind());
+    return force || gf_machine_now_ms() >= s->drain_until_ms || (!gf_server_connections(s) && !is_between());
 }
 
 int64_t gf_machine_end_drained(bool force)
@@ -192,9 +204,10 @@ void gf_machine_close_listeners(bool handed_over)
             gf_server_close_listeners(s, handed_over);
 }
 
-static void begin_shutdown(void)
+void gf_machine_begin_shutdown(void)
 {
     glog_info("server shutting down");
+    gf_supervisor_stopping();
     gf_predecessor_say("shutdown");
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_SERVING)
@@ -256,39 +269,11 @@ static void begin_restart(const struct gf_restart_request *request)
         return;
     }
     glog_info("server reloading");
+    gf_supervisor_reloading();
     if (gf_machine_is_graceful())
         gf_machine_begin_start();
     else
         begin_full_restart();
-}
-
-/* g_wait() has been entered by a process that a restart has started: the one before it waits for our word. */
-static void say_ready(void)
-{
-    int64_t began = M.greeting.restart_began_ms;
-
-    if (!gf_predecessor_waits())
-        return;
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
-        if (gf_server_state(s) != GF_SERVER_FAILED)
-            continue;
-        gf_predecessor_say_failed(s->error);
-        glog_error("not taking over: server \"%s\" did not start", s->name);
-        M.exit_status = 1;
-        begin_shutdown();
-        return;
-    }
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        gf_server_own_listeners(s);
-    if (gf_predecessor_say_ready() < 0)
-        glog_warning("the process before this one has gone without a word; serving on");
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_SERVING)
-            gf_engine_resume(&s->service); /* not before all are up: a client that is let in is served */
-    pthread_mutex_lock(&M.lock);
-    M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
-    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it took over");
-    pthread_mutex_unlock(&M.lock);
 }
 
 static bool was_asked_to_stop(ghttp_server *s)
@@ -322,17 +307,18 @@ void gf_machine_serve(void)
     stop_asked_servers();
 
     if (gf_machine_flag(&M.set_up))
-        say_ready();
+        gf_machine_become_ready();
     if (M.step != gf_machine_serve)
         return;
     if (gf_machine_flag(&M.shutdown_asked)) {
-        begin_shutdown();
+        gf_machine_begin_shutdown();
     } else if (request && gf_machine_flag(&M.set_up)) { /* else not all servers have their listeners yet */
         begin_restart(request);
     } else {
         int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
 
         if (gf_machine_flag(&M.set_up) && all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
+            gf_supervisor_stopping();
             gf_predecessor_say("shutdown"); /* else the end would look like a death to it, and it would come back */
             gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
         } else {
@@ -388,7 +374,7 @@ void gf_machine_report_drain(void)
         M.drain_logged_ms = now;
         log_what_holds_up();
     }
-    if (M.successor.control < 0 || now - M.reported_ms < DRAIN_REPORT_MS)
+    if (M.successor.control < 0 || M.passed_on || now - M.reported_ms < DRAIN_REPORT_MS)
         return;
     M.reported_ms = now;
     report = gf_history_report();
@@ -402,6 +388,36 @@ int64_t gf_machine_next_report(int64_t next)
     int64_t report = gf_machine_now_ms() + DRAIN_REPORT_MS;
 
     return next < report ? next : report;
+}
+
+bool gf_machine_is_answered(void)
+{
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_DRAINING && gf_server_connections(s))
+            return false;
+    return true;
+}
+
+/*
+ * We have nothing left, but the process before us has requests in flight, whose connections we would move on when
+ * they become idle. It gets our end of the channel to the new process instead, and closes the one to us: when we hear
+ * that, we have had all that was on its way.
+ */
+static void step_aside(void)
+{
+    struct cJSON *message, *ports;
+
+    if (M.passed_on || !is_between() || !gf_machine_is_answered())
+        return;
+    message = cJSON_CreateObject();
+    ports = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(M.offer, "http"), true);
+    if (ports && cJSON_AddStringToObject(message, "type", "successor") &&
+        cJSON_AddItemToObject(message, "http", ports)) {
+        M.passed_on = gf_predecessor_send(message, M.successor.control) != -EAGAIN;
+        ports = NULL;
+    }
+    cJSON_Delete(ports);
+    cJSON_Delete(message);
 }
 
 void gf_machine_drain(void)
@@ -419,7 +435,10 @@ void gf_machine_drain(void)
         gf_machine_enter(GF_GRACEFUL_GONE, NULL);
         return;
     }
+    step_aside();
     gf_machine_report_drain();
+    if (M.passed_on)
+        fds[GF_MACHINE_FDS].fd = -1; /* its words are for the process before us */
     gf_machine_wait_for(fds, GF_MACHINE_FDS + 2, gf_machine_next_report(next));
     gf_successor_relay(&M.successor);
     if (fds[GF_MACHINE_FDS].revents)
@@ -428,6 +447,7 @@ void gf_machine_drain(void)
         gf_machine_hurry();
     } else if (word == GF_WORD_SHUTDOWN) { /* it takes nothing any more */
         gf_handover_end();
+        gf_predecessor_say("shutdown");
     } else if (word == GF_WORD_ROOM) {
         gf_predecessor_say("leave");
     } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
@@ -437,12 +457,14 @@ void gf_machine_drain(void)
     }
 }
 
-static bool everything_is_answered(void)
+int64_t gf_machine_drain_limit(void)
 {
+    int64_t limit = 0;
+
     for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_DRAINING && gf_server_connections(s))
-            return false;
-    return true;
+        if (gf_server_state(s) == GF_SERVER_DRAINING && s->drain_until_ms > limit)
+            limit = s->drain_until_ms;
+    return limit;
 }
 
 void gf_machine_resume_all(void)
@@ -469,7 +491,7 @@ static void drain_to_execute(void)
         gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
         return;
     }
-    if (!everything_is_answered() && gf_machine_now_ms() < M.deadline_ms) {
+    if (!gf_machine_is_answered() && gf_machine_now_ms() < M.deadline_ms) {
         gf_machine_wait_for(fds, GF_MACHINE_FDS, M.deadline_ms);
         return;
     }
@@ -480,6 +502,7 @@ static void drain_to_execute(void)
     free(M.executable);
     M.executable = NULL;
     gf_machine_resume_all();
+    gf_supervisor_failed(reason);
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
     glog_error("server restart failed: %s", reason);
 }
@@ -492,6 +515,10 @@ void *gf_machine_main(void *arg)
         M.step();
     gf_handover_end();
     gf_handover_forget();
+    M.replaced_by = M.successor.pid;
+    gf_supervisor_leave(M.replaced_by != 0);
     gf_successor_release(&M.successor);
+    cJSON_Delete(M.offer);
+    M.offer = NULL;
     return NULL;
 }

@@ -45,6 +45,8 @@ struct gf_machine {
     struct gf_greeting greeting;
     struct gf_successor successor;
     char *executable;
+    struct cJSON *offer;     /* what the successor takes: its "ready" */
+    bool passed_on;          /* our predecessor was given our successor */
     int64_t deadline_ms;     /* of the state */
     int64_t heard_ms;        /* the new process's last sign of life */
     int64_t pinged_ms;       /* our last question for one */
@@ -53,6 +55,9 @@ struct gf_machine {
     int64_t reported_ms;     /* the last report of our drain */
     int64_t drain_logged_ms; /* and the last line about it */
     int exit_status;
+    bool watches_on;   /* over the new process, after its probation */
+    bool is_ready;     /* all servers are up, and whom it concerns knows */
+    pid_t replaced_by; /* at the end; 0: nobody */
 };
 
 extern struct gf_machine gf_machine;
@@ -84,6 +89,9 @@ bool gf_machine_is_graceful(void);
 
 void gf_machine_serve(void);
 void gf_machine_drain(void);
+/* g_wait() has been entered: takes over, or refuses to; does nothing the second time. */
+void gf_machine_become_ready(void);
+void gf_machine_begin_shutdown(void);
 /* Starts the new process; the way back leads to gf_machine_serve, the way on to gf_machine_drain. */
 void gf_machine_begin_start(void);
 
@@ -105,6 +113,10 @@ enum gf_word gf_machine_hear_successor(void);
 /* Tells the new process, and the log, how the drain stands, where it is time to; when it is time again, or next. */
 void gf_machine_report_drain(void);
 int64_t gf_machine_next_report(int64_t next);
+
+/* Whether the drain is complete, and when the last server's has lasted long enough. */
+bool gf_machine_is_answered(void);
+int64_t gf_machine_drain_limit(void);
 
 void gf_machine_cease_all(void);
 void gf_machine_drain_all(int grace_ms);

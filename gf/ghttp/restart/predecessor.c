@@ -21,7 +21,9 @@
 #include "fault.h"
 #include "handover.h"
 #include "history.h"
+#include "keeper_link.h"
 #include "listeners_json.h"
+#include "socket_activation.h"
 
 /* Messages taken in at a time; the state machine has other things to wait for too. */
 #define MESSAGES_AT_ONCE 64
@@ -41,8 +43,7 @@ static struct {
     struct gf_greeting greeting;
     struct ticket *tickets;
     bool spoken; /* ready or failed was said */
-} predecessor = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .handed = {.control = -1, .standard_error = -1}, .greeting = {.generation = 1}};
+} predecessor = {.lock = PTHREAD_MUTEX_INITIALIZER, .handed = GF_HANDED_NONE, .greeting = {.generation = 1}};
 
 /* ---- meeting ---- */
 
@@ -97,6 +98,7 @@ static void read_greeting(void)
             predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);
             predecessor.greeting.restart_began_ms = (int64_t)number_of(message, "began", 0);
             gf_history_read(message);
+            gf_socket_activation_hear(message);
             gf_history_follow((pid_t)number_of(message, "pid", 0), (unsigned)number_of(message, "behind", 0));
         }
         if (count)
@@ -114,21 +116,56 @@ static bool is_channel(int fd)
            !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_UNIX;
 }
 
+static struct cJSON *make_word(const char *type, const char *reason)
+{
+    struct cJSON *message = cJSON_CreateObject();
+
+    if (cJSON_AddStringToObject(message, "type", type) && cJSON_AddNumberToObject(message, "pid", getpid()) &&
+        cJSON_AddNumberToObject(message, "version", GF_CHANNEL_VERSION) &&
+        (!reason || cJSON_AddStringToObject(message, "reason", reason)))
+        return message;
+    cJSON_Delete(message);
+    return NULL;
+}
+
+/* With the lock held. */
+static int send_word(struct cJSON *message)
+{
+    int result = message ? gf_channel_send(predecessor.handed.control, message, NULL, 0) : -ENOMEM;
+
+    cJSON_Delete(message);
+    return result;
+}
+
+/* A process that speaks another version still understands that we have failed, and why. */
+static void refuse_version(const char *error)
+{
+    protect(predecessor.handed.control);
+    if (is_channel(predecessor.handed.control))
+        send_word(make_word("failed", error));
+    predecessor.handed.control = -1;
+}
+
 static void meet(void)
 {
     const char *text = gf_start_get()->reload;
-    char error[256];
+    char error[320];
+    int result;
 
     if (!text)
         return;
-    if (gf_listeners_json_parse(text, &predecessor.handed, error, sizeof(error)) < 0) {
+    result = gf_listeners_json_parse(text, &predecessor.handed, error, sizeof(error));
+    if (result < 0) {
         glog_warning("%s; going on without what the process before this one may have handed over", error);
+        if (result == -EPROTO)
+            refuse_version(error);
         return;
     }
     for (size_t i = 0; i < predecessor.handed.count; i++)
         protect(predecessor.handed.listeners[i].fd);
     protect(predecessor.handed.standard_error);
     protect(predecessor.handed.control);
+    gf_keeper_link_adopt(predecessor.handed.keeper);
     if (!is_channel(predecessor.handed.control)) {
         glog_warning("GF_SERVER_RELOAD: descriptor %d is no channel to the process before this one",
                      predecessor.handed.control);
@@ -191,7 +228,7 @@ static int take_listener(const char *server, const struct gf_address *address, b
         listener->fd = -1;
     }
     pthread_mutex_unlock(&predecessor.lock);
-    return fd;
+    return fd >= 0 ? fd : gf_socket_activation_take(server, address, tls);
 }
 
 /* It was named by the environment alone: what it is, nobody knows, so it is not ours to close either, unless a socket.
@@ -245,6 +282,7 @@ static void close_dropped(struct gf_handed_listener *listener)
     if (!getsockname(listener->fd, (struct sockaddr *)&bound, &size)) {
         glog_info("%s server of \"%s\" no longer listens on [%s]", listener->tls ? "https" : "http", listener->server,
                   listener->address);
+        gf_socket_activation_forget(listener->server, listener->address, listener->tls);
         if (bound.sun_family == AF_UNIX && bound.sun_path[0])
             unlink(bound.sun_path);
         close(listener->fd);
@@ -262,27 +300,6 @@ bool gf_predecessor_waits(void)
     waits = predecessor.handed.control >= 0 && !predecessor.spoken;
     pthread_mutex_unlock(&predecessor.lock);
     return waits;
-}
-
-static struct cJSON *make_word(const char *type, const char *reason)
-{
-    struct cJSON *message = cJSON_CreateObject();
-
-    if (cJSON_AddStringToObject(message, "type", type) && cJSON_AddNumberToObject(message, "pid", getpid()) &&
-        cJSON_AddNumberToObject(message, "version", GF_CHANNEL_VERSION) &&
-        (!reason || cJSON_AddStringToObject(message, "reason", reason)))
-        return message;
-    cJSON_Delete(message);
-    return NULL;
-}
-
-/* With the lock held. */
-static int send_word(struct cJSON *message)
-{
-    int result = message ? gf_channel_send(predecessor.handed.control, message, NULL, 0) : -ENOMEM;
-
-    cJSON_Delete(message);
-    return result;
 }
 
 /* Until now the predecessor has read our standard error, to know our last words; from now on nobody does. */
@@ -339,6 +356,17 @@ void gf_predecessor_say(const char *word)
     if (predecessor.handed.control >= 0)
         send_word(make_word(word, NULL));
     pthread_mutex_unlock(&predecessor.lock);
+}
+
+int gf_predecessor_send(const struct cJSON *message, int fd)
+{
+    int result = -EPIPE;
+
+    pthread_mutex_lock(&predecessor.lock);
+    if (predecessor.handed.control >= 0)
+        result = gf_channel_send(predecessor.handed.control, message, &fd, 1);
+    pthread_mutex_unlock(&predecessor.lock);
+    return result;
 }
 
 /* ---- what it sends afterwards ---- */

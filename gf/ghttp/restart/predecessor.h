@@ -12,6 +12,8 @@
 
 #include "../server/server.h"
 
+struct cJSON;
+
 /* What it says when it starts us. */
 struct gf_greeting {
     unsigned generation;      /* ours; 1 for a process that was not started by a restart */
@@ -39,6 +41,8 @@ void gf_predecessor_say_failed(const char *reason);
  * order, and that is no reason for it to come back.
  */
 void gf_predecessor_say(const char *word);
+/* Sends it a message with a descriptor, which stays the caller's. 0 or a negative errno. */
+int gf_predecessor_send(const struct cJSON *message, int fd);
 
 /* Where it is heard; -1: it has gone, or never was. Takes in what it has sent. */
 int gf_predecessor_fd(void);

@@ -19,7 +19,10 @@
 #include "handover.h"
 #include "health.h"
 #include "history.h"
+#include "keeper_link.h"
 #include "machine.h"
+#include "socket_activation.h"
+#include "supervisor.h"
 
 /* What a connection that cannot move is left for one more request, before it is half-closed: longer than most clients
  * think between two requests, short enough that the old process does not stay for idle ones. */
@@ -49,6 +52,7 @@ static char *greeting_for_successor(const struct gf_restart_request *request)
     struct cJSON *message = cJSON_CreateObject();
     char *text = NULL;
 
+    gf_socket_activation_tell(message);
     if (cJSON_AddStringToObject(message, "type", "hello") &&
         cJSON_AddNumberToObject(message, "generation", M.greeting.generation + 1) &&
         cJSON_AddNumberToObject(message, "pid", getpid()) &&
@@ -68,7 +72,7 @@ static void spawn(void)
     snprintf(error, sizeof(error), "no memory for a new process");
     gf_fault_point(M.greeting.generation, "before-spawn", -1);
     if (message)
-        result = gf_successor_spawn(&M.successor, M.executable, message, error, sizeof(error));
+        result = gf_successor_spawn(&M.successor, M.executable, message, NULL, error, sizeof(error));
     cJSON_free(message);
     if (result < 0) {
         gf_machine_fail(result, error);
@@ -149,10 +153,13 @@ static void hand_over(const struct cJSON *ready)
     char reason[128];
 
     gf_machine_enter(GF_GRACEFUL_HANDING_OVER, watch);
+    gf_supervisor_handed_over(M.successor.pidfd);
     gf_fault_point(M.greeting.generation, "before-hand-over", M.successor.control);
     gf_machine_cease_all();
     gf_fault_point(M.greeting.generation, "after-cease", M.successor.control);
     gf_handover_begin(M.successor.control, ready);
+    cJSON_Delete(M.offer);
+    M.offer = cJSON_Duplicate(ready, true);
     snprintf(reason, sizeof(reason), "process %d serves", (int)pid);
     gf_machine_settle(0, pid, reason);
     glog_info("server restarted: process %d serves, %lld ms after it was asked for; %d drains", (int)pid,
@@ -162,6 +169,7 @@ static void hand_over(const struct cJSON *ready)
     gf_predecessor_say("settled");
     M.deadline_ms = gf_machine_now_ms() + probation_ms();
     M.heard_ms = gf_machine_now_ms();
+    M.watches_on = false;
     M.unhealthy = 0;
     M.health_due_ms = 0;
     M.successor.last_words_size = 0; /* from now on it writes where we write */
@@ -220,6 +228,7 @@ static void start(void)
 static void end_watch(void)
 {
     gf_handover_forget();
+    gf_keeper_link_say("unwatched", M.successor.pid);
     gf_machine_close_listeners(true);
     gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
 }
@@ -238,16 +247,30 @@ static void come_back(const char *why)
              "rolled back: process %d serves again, with %u connections that had moved (%u were lost with the new "
              "process); %s%s%s",
              (int)getpid(), taken, lost, why, *why ? "; " : "", burial);
-    glog_error("server restart failed: %s", reason);
     gf_machine_note_failure(-ECHILD, reason);
-    gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
+    gf_supervisor_failed(reason);
+    gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve); /* first: who reads the log may ask again at once */
+    glog_error("server restart failed: %s", reason);
+}
+
+/* The new process has nothing left to do and steps aside: from now on its own successor is ours. */
+static void follow(const struct cJSON *message, int control)
+{
+    cJSON_Delete(M.offer);
+    M.offer = cJSON_Duplicate(message, true);
+    gf_handover_follow(control, message);
+    close(M.successor.control);
+    M.successor.control = control;
+    M.reported_ms = 0; /* it is to know at once who is behind it */
 }
 
 enum gf_word gf_machine_hear_successor(void)
 {
     enum gf_word word = GF_WORD_NONE;
     struct cJSON *message = NULL;
-    int result = gf_channel_receive(M.successor.control, &message, NULL, NULL);
+    int fds[1];
+    size_t count = 1;
+    int result = gf_channel_receive(M.successor.control, &message, fds, &count);
 
     if (result == -EPIPE)
         return GF_WORD_GONE;
@@ -265,6 +288,14 @@ enum gf_word gf_machine_hear_successor(void)
         word = GF_WORD_LEAVE;
     else if (is_word(message, "returned"))
         gf_handover_return(message);
+    if (word == GF_WORD_SETTLED)
+        gf_keeper_link_hold();
+    else if (word == GF_WORD_SHUTDOWN)
+        gf_keeper_link_hear_end();
+    if (count && is_word(message, "successor") && M.state == GF_GRACEFUL_DRAINING && gf_handover_goes_on())
+        follow(message, fds[0]);
+    else if (count)
+        close(fds[0]);
     cJSON_Delete(message);
     return word;
 }
@@ -340,6 +371,20 @@ static bool is_last_word(enum gf_word word)
     return word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN || word == GF_WORD_LEAVE;
 }
 
+/* Where this process is to be the keeper, nobody would start a new one that dies while it still drains: so until its
+ * drain is complete it can come back itself. */
+static bool has_watched_enough(void)
+{
+    if (gf_machine_now_ms() < M.deadline_ms)
+        return M.watches_on && gf_machine_is_answered();
+    if (!gf_keeper_link_is_first() || M.watches_on || gf_machine_is_answered())
+        return true;
+    gf_handover_forget(); /* connections that have moved are the new process's from now on */
+    M.watches_on = true;
+    M.deadline_ms = gf_machine_drain_limit();
+    return false;
+}
+
 static void watch(void)
 {
     struct pollfd fds[GF_MACHINE_FDS + 3] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
@@ -358,13 +403,15 @@ static void watch(void)
         M.heard_ms = gf_machine_now_ms();
     if (word == GF_WORD_ROOM)
         gf_predecessor_say("leave");
-    if (word == GF_WORD_SETTLED || word == GF_WORD_SHUTDOWN)
-        gf_handover_end(); /* it is about to go itself: what is left here ends here */
+    if (word == GF_WORD_SHUTDOWN) {
+        gf_handover_end(); /* what is left here ends here */
+        gf_predecessor_say("shutdown");
+    }
     if (word == GF_WORD_GONE)
         make_sure_of_end();
     if (word == GF_WORD_GONE || (word == GF_WORD_NONE && fds[GF_MACHINE_FDS + 1].revents))
         come_back("");
-    else if (is_last_word(word) || gf_machine_flag(&M.shutdown_asked) || gf_machine_now_ms() >= M.deadline_ms)
+    else if (is_last_word(word) || gf_machine_flag(&M.shutdown_asked) || has_watched_enough())
         end_watch();
     else
         look_after();

@@ -25,9 +25,11 @@
 #include "../server/server.h"
 #include "channel.h"
 #include "handover.h"
+#include "keeper_link.h"
 #include "listeners_json.h"
+#include "socket_activation.h"
 
-/* The successor's numbers: control, the listeners, then its way to our standard error. */
+/* The successor's numbers: control, the listeners, then its way to our standard error, and to the keeper. */
 #define CONTROL_FD 3
 /* Between SIGKILL and the end of a process lies only what the kernel has to do. */
 #define KILL_TIMEOUT_MS 10000
@@ -96,8 +98,8 @@ int gf_successor_find_executable(const char *path, char **ret_path, char *error,
 /* Everything that one spawn needs, and that its end gives back. */
 struct spawning {
     struct gf_handed handed;
-    int sources[GF_HANDED_LISTENERS_MAX + 3]; /* duplicates from source_min on, clear of the successor's numbers */
-    int targets[GF_HANDED_LISTENERS_MAX + 3];
+    int sources[GF_HANDED_LISTENERS_MAX + 4]; /* duplicates from source_min on, clear of the successor's numbers */
+    int targets[GF_HANDED_LISTENERS_MAX + 4];
     size_t source_count;
     int source_min;
     int ends[2];  /* the channel */
@@ -119,27 +121,41 @@ static int inherit(struct spawning *sp, int fd, int target)
     return 0;
 }
 
-static int inherit_listener(struct spawning *sp, const ghttp_server *s, const struct gf_listener *listener)
+static int inherit_listener(struct spawning *sp, const struct gf_handed_listener *listener)
 {
     struct gf_handed_listener *handed = &sp->handed.listeners[sp->handed.count];
 
     if (sp->handed.count == GF_HANDED_LISTENERS_MAX)
         return -E2BIG;
-    handed->fd = CONTROL_FD + 1 + (int)sp->handed.count;
-    handed->tls = listener->tls;
-    snprintf(handed->server, sizeof(handed->server), "%s", s->name);
-    snprintf(handed->address, sizeof(handed->address), "%s", listener->address.text);
-    sp->handed.count++;
+    *handed = *listener;
+    handed->fd = CONTROL_FD + 1 + (int)sp->handed.count++;
     return inherit(sp, listener->fd, handed->fd);
 }
 
-static int inherit_listeners(struct spawning *sp)
+static int inherit_own_listeners(struct spawning *sp)
 {
     int result = 0;
 
-    for (ghttp_server *s = gf_registry_first(); s && !result; s = gf_registry_next(s))
-        for (size_t i = 0; gf_server_state(s) == GF_SERVER_SERVING && i < s->listener_count && !result; i++)
-            result = inherit_listener(sp, s, &s->listeners[i]);
+    for (ghttp_server *s = gf_registry_first(); s && !result; s = gf_registry_next(s)) {
+        for (size_t i = 0; gf_server_state(s) == GF_SERVER_SERVING && i < s->listener_count && !result; i++) {
+            struct gf_handed_listener listener = {.fd = s->listeners[i].fd, .tls = s->listeners[i].tls};
+
+            snprintf(listener.server, sizeof(listener.server), "%s", s->name);
+            snprintf(listener.address, sizeof(listener.address), "%s", s->listeners[i].address.text);
+            result = inherit_listener(sp, &listener);
+        }
+    }
+    return result;
+}
+
+static int inherit_listeners(struct spawning *sp, const struct gf_handed *listeners)
+{
+    int result = 0;
+
+    if (!listeners)
+        return inherit_own_listeners(sp);
+    for (size_t i = 0; i < listeners->count && !result; i++)
+        result = inherit_listener(sp, &listeners->listeners[i]);
     return result;
 }
 
@@ -158,6 +174,16 @@ static int inherit_standard_error(struct spawning *sp)
     if (!result)
         sp->handed.standard_error = target;
     return result;
+}
+
+static int inherit_keeper(struct spawning *sp)
+{
+    int fd = gf_keeper_link_open();
+
+    if (fd < 0)
+        return 0;
+    sp->handed.keeper = CONTROL_FD + 2 + (int)sp->handed.count;
+    return inherit(sp, fd, sp->handed.keeper);
 }
 
 static int make_environment(struct spawning *sp)
@@ -209,11 +235,11 @@ static int count_listeners(void)
     return (int)count;
 }
 
-static int prepare(struct spawning *sp, const char *path)
+static int prepare(struct spawning *sp, const char *path, const struct gf_handed *listeners)
 {
     int result;
 
-    sp->source_min = CONTROL_FD + 2 + count_listeners();
+    sp->source_min = CONTROL_FD + 3 + (listeners ? (int)listeners->count : count_listeners());
     sp->handed.listeners = calloc(GF_HANDED_LISTENERS_MAX, sizeof(*sp->handed.listeners));
     if (!sp->handed.listeners)
         return -ENOMEM;
@@ -221,9 +247,11 @@ static int prepare(struct spawning *sp, const char *path)
     if (!result)
         result = inherit(sp, sp->ends[1], CONTROL_FD);
     if (!result)
-        result = inherit_listeners(sp);
+        result = inherit_listeners(sp, listeners);
     if (!result)
         result = inherit_standard_error(sp);
+    if (!result)
+        result = inherit_keeper(sp);
     if (result)
         return result;
     sp->handed.control = CONTROL_FD;
@@ -319,12 +347,12 @@ static int take(int *fd)
     return taken;
 }
 
-int gf_successor_spawn(struct gf_successor *successor, const char *path, const char *message, char *error,
-                       size_t error_size)
+int gf_successor_spawn(struct gf_successor *successor, const char *path, const char *message,
+                       const struct gf_handed *listeners, char *error, size_t error_size)
 {
-    struct spawning sp = {.handed = {.control = -1, .standard_error = -1}, .ends = {-1, -1}, .error = {-1, -1}};
+    struct spawning sp = {.handed = GF_HANDED_NONE, .ends = {-1, -1}, .error = {-1, -1}};
     pid_t pid = 0;
-    int result = prepare(&sp, path);
+    int result = prepare(&sp, path, listeners);
 
     if (!result && send(sp.ends[0], message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         result = -errno;
@@ -352,7 +380,7 @@ int gf_successor_execute(const char *path)
 {
     const struct gf_start *start = gf_start_get();
     struct rlimit raised;
-    char **arguments;
+    char **arguments, **environment;
     sigset_t none, before;
     int result = make_arguments(&arguments, path);
 
@@ -363,8 +391,11 @@ int gf_successor_execute(const char *path)
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, &before);
     prlimit(0, RLIMIT_NOFILE, &start->nofile, &raised);
-    execve(path, arguments, start->envp ? start->envp : environ);
+    environment = gf_socket_activation_pass();
+    execve(path, arguments, environment ? environment : start->envp ? start->envp : environ);
     result = -errno;
+    gf_socket_activation_retract();
+    free(environment);
     prlimit(0, RLIMIT_NOFILE, &raised, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     free(arguments);

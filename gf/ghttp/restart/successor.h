@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct gf_handed;
+
 /* What is kept of its last words. */
 #define GF_LAST_WORDS_MAX 2048
 
@@ -31,11 +33,11 @@ struct gf_successor {
 int gf_successor_find_executable(const char *path, char **ret_path, char *error, size_t error_size);
 
 /*
- * Starts it as this process was started, with all listeners of all serving servers. message is the first it finds on
+ * Starts it as this process was started, with these listeners, or (NULL) all of all serving servers. message is the first it finds on
  * the channel. 0, or a negative errno with a sentence; then nothing runs.
  */
-int gf_successor_spawn(struct gf_successor *successor, const char *path, const char *message, char *error,
-                       size_t error_size);
+int gf_successor_spawn(struct gf_successor *successor, const char *path, const char *message,
+                       const struct gf_handed *listeners, char *error, size_t error_size);
 
 /* Reads its standard error and passes it on to ours. false: it has closed it. */
 bool gf_successor_relay(struct gf_successor *successor);

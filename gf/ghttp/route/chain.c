@@ -1,6 +1,8 @@
 /*
  * The way of a request through its server. What the library answers itself is answered in
- * gf_chain_prepare(); code of the program runs in gf_chain_run() only.
+ * gf_chain_prepare(); code of the program runs in gf_chain_run() only, in this order: hooks before serve, a file or
+ * middleware round the handler, hooks after serve, handlers of the status, hooks before output; the response is
+ * completed and final; hooks after output.
  *
  * Thread: whoever has the request.
  */
@@ -11,45 +13,66 @@
 
 #include "../../glog/glog.h"
 #include "../message/request.h"
+#include "flow.h"
+#include "stages.h"
 
 /* The longest method and path that a line of the log shows of a request. */
 #define LOGGED_SIZE 512
 
-void *ghttp_request_arg(const ghttp_request *r)
-{
-    return r->route ? r->route->arg : NULL;
-}
-
-static struct gf_pace *answer_status(struct ghttp_request *r, int status)
+/* Answered without a route. Handlers of statuses may still have a word. */
+static struct gf_pace *answer_status(const struct gf_chain *chain, struct ghttp_request *r, int status)
 {
     ghttp_response_write_status(r, status);
-    return NULL;
+    if (!chain->stages || chain->stages->statuses.count == 0)
+        return NULL;
+    r->way.refused = true;
+    return chain->pace;
 }
 
-/* 204 to OPTIONS, 405 to other methods, both with what the path can do. */
 static struct gf_pace *answer_allowed(struct ghttp_request *r, unsigned methods)
 {
-    char text[GF_METHODS_TEXT_SIZE];
-    gf_methods_format(methods, text);
-    if (strcmp(r->method, "OPTIONS") == 0)
-        ghttp_response_set_status(r, 204);
-    else
+    gf_flow_answer_allowed(r, methods);
+    if (r->response.status == 405)
         ghttp_response_write_status(r, 405);
-    if (ghttp_response_set_header(r, "Allow", text) != 0)
-        ghttp_response_write_status(r, 500);
     return NULL;
 }
 
-static struct gf_pace *answer_error(struct ghttp_request *r, int error)
+static struct gf_pace *answer_error(const struct gf_chain *chain, struct ghttp_request *r, int error)
 {
     if (error == -EINVAL) {
         /* where a target is malformed, what follows on the connection may be meant otherwise too */
         ghttp_response_set_header(r, "Connection", "close");
-        return answer_status(r, 400);
+        return answer_status(chain, r, 400);
     }
     glog_error("no route looked up for %.*s %.*s: %s", LOGGED_SIZE, r->method, LOGGED_SIZE, r->target,
                error == -ELOOP ? "too many routes overlap on this path" : strerror(-error));
-    return answer_status(r, 500);
+    return answer_status(chain, r, 500);
+}
+
+/*
+ * A browser asks by OPTIONS whether it may send another method. The middleware of that method's route has the answer,
+ * so the request takes its way, though not to its handler.
+ */
+static int find_preflight(const struct gf_chain *chain, struct ghttp_request *r)
+{
+    const char *asked = gf_fields_find(&r->headers, "Access-Control-Request-Method");
+    unsigned allowed = r->allowed_methods, method = asked ? gf_method_bit(asked) : 0;
+    if (method == 0 || r->route || r->way.method != GF_METHOD_OPTIONS)
+        return 0;
+    int error = gf_router_find_method(chain->router, r, method);
+    r->allowed_methods = allowed;
+    r->way.preflight = true;
+    r->way.method = method;
+    return error;
+}
+
+static int prepare_stages(const struct gf_chain *chain, struct ghttp_request *r, unsigned method)
+{
+    r->way.method = method;
+    int error = find_preflight(chain, r);
+    if (!error && chain->stages->has_patterns)
+        error = gf_matcher_cut_path(r);
+    return error;
 }
 
 /* NULL: no file is looked for. */
@@ -58,28 +81,33 @@ static const struct gf_chain_files *files_for(const struct gf_chain *chain, cons
     return strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0 ? chain->files : NULL;
 }
 
-static struct gf_pace *answer_unrouted(struct ghttp_request *r)
+static struct gf_pace *answer_unrouted(const struct gf_chain *chain, struct ghttp_request *r)
 {
-    return r->allowed_methods ? answer_allowed(r, r->allowed_methods) : answer_status(r, 404);
+    return r->allowed_methods ? answer_allowed(r, r->allowed_methods) : answer_status(chain, r, 404);
 }
 
 struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_request *r)
 {
-    if (gf_method_bit(r->method) == 0)
-        return answer_status(r, 501);
+    unsigned method = gf_method_bit(r->method);
+    if (method == 0)
+        return answer_status(chain, r, 501);
     int error = gf_request_parse_target(r);
     if (error)
-        return answer_error(r, error);
+        return answer_error(chain, r, error);
     if (strcmp(r->raw_path, "*") == 0)
         return answer_allowed(r, GF_METHOD_ALL);
     if (chain->files)
         chain->files->rewrite(chain->files, r);
-    error = gf_router_find(chain->router, r);
+    error = gf_router_find_method(chain->router, r, method);
+    if (!error && chain->stages)
+        error = prepare_stages(chain, r, method);
     if (error)
-        return answer_error(r, error);
+        return answer_error(chain, r, error);
     if (r->route)
         return r->route->pace;
-    return files_for(chain, r) ? chain->files->pace : answer_unrouted(r);
+    if (chain->stages || files_for(chain, r))
+        return chain->pace;
+    return answer_unrouted(chain, r);
 }
 
 static void log_failed(const struct ghttp_request *r)
@@ -116,20 +144,8 @@ static void complete(struct ghttp_request *r)
     }
 }
 
-static void serve(const struct gf_chain *chain, struct ghttp_request *r)
+static void finish(struct ghttp_request *r)
 {
-    const struct gf_chain_files *files = files_for(chain, r);
-    if (files && files->serve(files, r))
-        return;
-    if (r->route)
-        r->route->handler(r);
-    else
-        answer_unrouted(r);
-}
-
-void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r)
-{
-    serve(chain, r);
     if (r->response.sent) { /* what is left of it follows as it is */
         if (r->response.failed)
             log_failed(r);
@@ -139,4 +155,48 @@ void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r)
         complete(r);
     if (r->response.failed)
         replace_failed(r);
+}
+
+static bool serve_file(const struct gf_chain *chain, struct ghttp_request *r)
+{
+    const struct gf_chain_files *files = files_for(chain, r);
+    return files && files->serve(files, r);
+}
+
+/* Files pass the hooks, not the middleware. */
+static void run_stages(struct ghttp_request *r)
+{
+    if (!r->way.refused) {
+        gf_flow_run_hooks(r, GHTTP_HOOK_BEFORE_SERVE);
+        if (r->way.exited || !serve_file(r->way.chain, r))
+            gf_flow_serve(r);
+        gf_flow_run_hooks(r, GHTTP_HOOK_AFTER_SERVE);
+    }
+    if (r->response.failed && !r->response.sent)
+        replace_failed(r);
+    if (!r->response.sent)
+        gf_flow_run_statuses(r);
+    if (!r->way.refused)
+        gf_flow_run_hooks(r, GHTTP_HOOK_BEFORE_OUTPUT);
+    finish(r);
+    if (r->way.refused)
+        return;
+    r->response.final = true;
+    gf_flow_run_hooks(r, GHTTP_HOOK_AFTER_OUTPUT);
+}
+
+void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r)
+{
+    if (chain->stages) {
+        r->way.chain = chain;
+        run_stages(r);
+        return;
+    }
+    if (!serve_file(chain, r)) {
+        if (r->route)
+            r->route->handler(r);
+        else
+            answer_unrouted(chain, r);
+    }
+    finish(r);
 }

@@ -13,6 +13,7 @@
 #include "../message/arena.h"
 #include "../message/request.h"
 #include "bindings.h"
+#include "segment.h"
 
 /* A segment of the path as it was sent, and decoded. */
 struct segment {
@@ -41,40 +42,13 @@ struct lookup {
 
 /* ---- segments --------------------------------------------------------------------------------- */
 
-/* The next segment at *path, which moves behind it; empty where the path ends. Doubled slashes count as one. */
-static struct gf_slice cut(const char **path)
-{
-    const char *begin = *path;
-    while (*begin == '/')
-        begin++;
-    const char *end = begin;
-    while (*end && *end != '/')
-        end++;
-    *path = end;
-    return (struct gf_slice){begin, (size_t)(end - begin)};
-}
-
-/* The raw slice itself where nothing is encoded in it. */
-static int decode(struct gf_arena *arena, struct gf_slice raw, struct gf_slice *ret_decoded)
-{
-    if (!memchr(raw.text, '%', raw.size)) {
-        *ret_decoded = raw;
-        return 0;
-    }
-    const char *text = gf_percent_decode(arena, raw.text, raw.size, false);
-    if (!text)
-        return -errno;
-    *ret_decoded = (struct gf_slice){text, strlen(text)};
-    return 0;
-}
-
 /* The segment at this depth, cut when first asked for; NULL at the path's end, or with an error. */
 static const struct segment *segment_at(struct lookup *lookup, size_t depth)
 {
     struct segment *segment = &lookup->segments[depth];
     if (depth == lookup->segment_count) {
-        segment->raw = cut(&lookup->rest);
-        lookup->error = decode(lookup->request->arena, segment->raw, &segment->decoded);
+        segment->raw = gf_segment_cut(&lookup->rest);
+        lookup->error = gf_segment_decode(lookup->request->arena, segment->raw, &segment->decoded);
         if (lookup->error)
             return NULL;
         lookup->segment_count++;
@@ -193,10 +167,10 @@ static int join_rest(struct lookup *lookup, size_t depth, const char **ret_text)
         return -ENOMEM;
     *ret_text = joined;
     for (;;) {
-        struct gf_slice decoded, raw = cut(&path);
+        struct gf_slice decoded, raw = gf_segment_cut(&path);
         if (raw.size == 0)
             return 0;
-        int error = decode(arena, raw, &decoded);
+        int error = gf_segment_decode(arena, raw, &decoded);
         if (error)
             return error;
         if (joined > *ret_text)
@@ -263,12 +237,12 @@ static const struct gf_binding *walk_domain(struct lookup *lookup, const char *d
     return node != 0 ? walk(lookup, node, 0) : NULL;
 }
 
-int gf_router_find(const struct gf_router *router, struct ghttp_request *r)
+int gf_router_find_method(const struct gf_router *router, struct ghttp_request *r, unsigned method)
 {
     struct lookup lookup; /* not zeroed: segments and choices are written before they are read */
     lookup.trie = &router->trie;
     lookup.request = r;
-    lookup.method = gf_method_bit(r->method);
+    lookup.method = method;
     lookup.allowed = 0;
     lookup.visits = 0;
     lookup.error = 0;
@@ -289,4 +263,9 @@ int gf_router_find(const struct gf_router *router, struct ghttp_request *r)
     r->route = found ? &found->route : NULL;
     r->allowed_methods = found || lookup.allowed == 0 ? 0 : lookup.allowed | GF_METHOD_OPTIONS;
     return 0;
+}
+
+int gf_router_find(const struct gf_router *router, struct ghttp_request *r)
+{
+    return gf_router_find_method(router, r, gf_method_bit(r->method));
 }

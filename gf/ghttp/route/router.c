@@ -64,8 +64,8 @@ static struct gf_segment domain_segment(const char *domain)
 }
 
 /* What is bound to the same paths and method on this domain; NULL if nothing is. */
-static const struct gf_binding *find_same(const struct gf_router *router, const struct gf_pattern *pattern,
-                                          const char *domain)
+static struct gf_binding *find_same(const struct gf_router *router, const struct gf_pattern *pattern,
+                                    const char *domain)
 {
     struct gf_segment first = domain_segment(domain);
     uint32_t node = gf_trie_find(&router->trie, GF_TRIE_ROOT, &first);
@@ -73,7 +73,7 @@ static const struct gf_binding *find_same(const struct gf_router *router, const 
         node = gf_trie_find(&router->trie, node, &pattern->segments[i]);
     if (node == 0)
         return NULL;
-    const struct gf_binding *binding = router->trie.nodes[node].bindings;
+    struct gf_binding *binding = router->trie.nodes[node].bindings;
     while (binding && binding->route.methods != pattern->methods)
         binding = binding->next;
     return binding;
@@ -118,13 +118,45 @@ static const char *const *copy_names(struct gf_router *router, const struct gf_p
 static void link_binding(struct gf_router *router, struct gf_binding *binding, uint32_t node_number)
 {
     struct gf_node *node = &router->trie.nodes[node_number];
-    binding->route.pace = &binding->pace;
     binding->next = node->bindings;
     node->bindings = binding;
     router->bindings[router->count++] = binding;
 }
 
-static int add_bindings(struct gf_router *router, const struct gf_pattern *pattern, ghttp_handler *handler, void *arg)
+/* Writes a binding, new or to be replaced; what the trie has of it stays. */
+static void fill(struct gf_binding *binding, const struct gf_pattern *pattern, size_t domain,
+                 const struct gf_route_wish *wish, const char *const *names)
+{
+    binding->names = names;
+    binding->route = (struct gf_route){
+        .methods = pattern->methods,
+        .pattern = pattern->text,
+        .method = pattern->method,
+        .path = pattern->path,
+        .domain = pattern->domains[domain],
+        .handler = wish->handler,
+        .arg = wish->arg,
+        .middleware = wish->middleware,
+        .middleware_count = wish->middleware_count,
+        .name = wish->name,
+        .place = wish->place,
+        .pace = &binding->pace,
+    };
+}
+
+/* Links in those that are not bound already; replaces those that are. */
+static void add_or_replace(struct gf_router *router, const struct gf_pattern *pattern, const struct gf_route_wish *wish,
+                           const char *const *names, struct gf_binding *bindings, const uint32_t *nodes)
+{
+    for (size_t i = 0; i < pattern->domain_count; i++) {
+        struct gf_binding *same = find_same(router, pattern, pattern->domains[i]);
+        fill(same ? same : &bindings[i], pattern, i, wish, names);
+        if (!same)
+            link_binding(router, &bindings[i], nodes[i]);
+    }
+}
+
+static int add_bindings(struct gf_router *router, const struct gf_pattern *pattern, const struct gf_route_wish *wish)
 {
     int error = reserve(router, pattern);
     if (error)
@@ -139,19 +171,19 @@ static int add_bindings(struct gf_router *router, const struct gf_pattern *patte
         if (error)
             return error;
     }
-    for (size_t i = 0; i < pattern->domain_count; i++) {
-        bindings[i].names = names;
-        bindings[i].route = (struct gf_route){
-            .methods = pattern->methods,
-            .pattern = pattern->text,
-            .method = pattern->method,
-            .path = pattern->path,
-            .domain = pattern->domains[i],
-            .handler = handler,
-            .arg = arg,
-        };
-        link_binding(router, &bindings[i], nodes[i]);
-    }
+    add_or_replace(router, pattern, wish, names, bindings, nodes);
+    return 0;
+}
+
+/* The texts of a wish, copied where there are any. */
+static int copy_texts(struct gf_router *router, struct gf_route_wish *wish)
+{
+    const char *name = wish->name ? gf_arena_strdup(router->arena, wish->name) : NULL;
+    const char *place = wish->place ? gf_arena_strdup(router->arena, wish->place) : NULL;
+    if ((wish->name && !name) || (wish->place && !place))
+        return -ENOMEM;
+    wish->name = name;
+    wish->place = place;
     return 0;
 }
 
@@ -161,27 +193,44 @@ static const char *reason_of(int error)
                             : "out of memory";
 }
 
-int gf_router_bind(struct gf_router *router, const char *pattern_text, ghttp_handler *handler, void *arg, char *error,
-                   size_t error_size)
+static int refuse_same(const struct gf_route_wish *wish, const struct gf_route *same, char *error, size_t error_size)
 {
-    const char *shown = pattern_text ? pattern_text : "";
+    if (wish->place && same->place)
+        snprintf(error, error_size, "pattern \"%.120s\" at %.100s: bound already, as \"%.120s\" at %.100s",
+                 wish->pattern, wish->place, same->pattern, same->place);
+    else
+        snprintf(error, error_size, "pattern \"%.200s\": bound already, as \"%.200s\"", wish->pattern, same->pattern);
+    return -EEXIST;
+}
+
+int gf_router_add(struct gf_router *router, const struct gf_route_wish *wanted, char *error, size_t error_size)
+{
+    struct gf_route_wish wish = *wanted;
+    const char *shown = wish.pattern ? wish.pattern : "";
     const char *reason = "it has no handler";
     struct gf_pattern pattern;
-    int result = handler ? gf_pattern_parse(&pattern, router->arena, pattern_text, &reason) : -EINVAL;
+    int result = wish.handler ? gf_pattern_parse(&pattern, router->arena, wish.pattern, &reason) : -EINVAL;
     if (result == -EINVAL) {
         snprintf(error, error_size, "pattern \"%.200s\": %s", shown, reason);
         return result;
     }
-    for (size_t i = 0; !result && i < pattern.domain_count; i++) {
+    for (size_t i = 0; !result && !wish.overwrites && i < pattern.domain_count; i++) {
         const struct gf_binding *same = find_same(router, &pattern, pattern.domains[i]);
-        if (same) {
-            snprintf(error, error_size, "pattern \"%.200s\": bound already, as \"%.200s\"", shown, same->route.pattern);
-            return -EEXIST;
-        }
+        if (same)
+            return refuse_same(&wish, &same->route, error, error_size);
     }
     if (!result)
-        result = add_bindings(router, &pattern, handler, arg);
+        result = copy_texts(router, &wish);
+    if (!result)
+        result = add_bindings(router, &pattern, &wish);
     if (result)
         snprintf(error, error_size, "pattern \"%.200s\": %s", shown, reason_of(result));
     return result == -ENOSPC ? -ENOMEM : result;
+}
+
+int gf_router_bind(struct gf_router *router, const char *pattern, ghttp_handler *handler, void *arg, char *error,
+                   size_t error_size)
+{
+    struct gf_route_wish wish = {.pattern = pattern, .handler = handler, .arg = arg};
+    return gf_router_add(router, &wish, error, error_size);
 }

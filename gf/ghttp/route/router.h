@@ -8,6 +8,7 @@
 #ifndef GF_GHTTP_ROUTE_ROUTER_H
 #define GF_GHTTP_ROUTE_ROUTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <gf/ghttp/ghttp.h>
@@ -16,6 +17,7 @@
 #include "pace.h"
 
 struct gf_router;
+struct gf_step;
 
 /* One binding. */
 struct gf_route {
@@ -26,7 +28,23 @@ struct gf_route {
     const char *domain;  /* "default" when it has none */
     ghttp_handler *handler;
     void *arg;
+    const struct gf_step *middleware; /* of its groups, the outermost first; never changed once it is here */
+    size_t middleware_count;
+    const char *name;     /* of the handler; NULL: not known */
+    const char *place;    /* in the program's text where it was bound, "main.c:42"; NULL: not known */
     struct gf_pace *pace; /* writable though the route is frozen */
+};
+
+/* What is to be bound. Pattern, name and place are copied. */
+struct gf_route_wish {
+    const char *pattern;
+    ghttp_handler *handler;
+    void *arg;
+    const struct gf_step *middleware; /* lives as long as the router */
+    size_t middleware_count;
+    const char *name;
+    const char *place;
+    bool overwrites; /* takes the place of what is bound already */
 };
 
 /* A lookup looks at no more nodes and templates than this, as a table would make it do that was built to have most of
@@ -42,6 +60,8 @@ void gf_router_free(struct gf_router *router);
  * 0, or a negative errno with a sentence in error: -EINVAL for a bad pattern, -EEXIST for one that is bound already,
  * -ENOMEM, also when the table is full; then nothing was added.
  */
+int gf_router_add(struct gf_router *router, const struct gf_route_wish *wish, char *error, size_t error_size);
+/* The same, of nothing but pattern, handler and argument. */
 int gf_router_bind(struct gf_router *router, const char *pattern, ghttp_handler *handler, void *arg, char *error,
                    size_t error_size);
 
@@ -61,5 +81,7 @@ const struct gf_route *gf_router_route(const struct gf_router *router, size_t n)
  * 0; -EINVAL for an undecodable value, -ENOMEM, -ELOOP past GF_ROUTER_VISITS_MAX.
  */
 int gf_router_find(const struct gf_router *router, struct ghttp_request *r);
+/* The same for another method than the request has: a bit of method.h. */
+int gf_router_find_method(const struct gf_router *router, struct ghttp_request *r, unsigned method);
 
 #endif

@@ -97,22 +97,3 @@ int ghttp_server_set(ghttp_server *s, const char *key, const char *value)
 {
     return set(s, "ghttp_server_set()", key, value);
 }
-
-int ghttp_server_bind_with(ghttp_server *s, const char *pattern, ghttp_handler *fn, void *arg)
-{
-    static const char call[] = "ghttp_server_bind()";
-    char error[GF_SERVER_ERROR_MAX];
-    int result = gf_server_check_new(s, call);
-
-    if (result < 0)
-        return result;
-    if (!pattern || !fn)
-        return gf_server_fail(s, -EINVAL, "%s: the %s is NULL", call, pattern ? "handler" : "pattern");
-    result = gf_router_bind(s->router, pattern, fn, arg, error, sizeof(error));
-    return result < 0 ? gf_server_fail(s, result, "%s: %s", call, error) : 0;
-}
-
-int ghttp_server_bind(ghttp_server *s, const char *pattern, ghttp_handler *fn)
-{
-    return ghttp_server_bind_with(s, pattern, fn, NULL);
-}

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include <gf/glog/glog.h>
+#include <gf/gproc/gproc.h>
 
 #include "../engine/address_counts.h"
 #include "../engine/engine.h"
 #include "../engine/tls.h"
+#include "routes.h"
 
 ghttp_server *gf_server_new(const char *name)
 {
@@ -27,6 +29,7 @@ ghttp_server *gf_server_new(const char *name)
     pthread_mutex_init(&s->lock, NULL);
     snprintf(s->name, sizeof(s->name), "%s", name);
     s->chain.router = s->router;
+    s->chain.pace = &s->pace;
     s->service.drained_fd = -1;
     return s;
 fail_settings:
@@ -259,7 +262,9 @@ int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, i
         glog_error("server \"%s\" does not start: %s", s->name, s->error);
         return result;
     }
-    log_listeners(s);                           /* before anyone may end it */
+    log_listeners(s); /* before anyone may end it */
+    if (s->settings.dump_router_map && !gproc_is_child())
+        gf_routes_log(s);
     atomic_store(&s->state, GF_SERVER_SERVING); /* and that before a client can ask for it */
     if (!inheritance->is_served())
         gf_engine_resume(&s->service);

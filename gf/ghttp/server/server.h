@@ -34,6 +34,8 @@ struct ghttp_server {
     struct gf_settings settings;
     struct gf_router *router;
     struct gf_chain chain;
+    struct gf_pace pace;      /* of requests without a route */
+    struct gf_stages *stages; /* NULL until they are needed; the chain's once there is a step in them */
     struct gf_listener *listeners;
     size_t listener_count;
     struct gf_service service;

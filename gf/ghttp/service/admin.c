@@ -12,6 +12,7 @@
 #include "../message/request.h"
 #include "../restart/graceful.h"
 #include "../route/router.h"
+#include "../server/bind.h"
 #include "../server/server.h"
 #include "admin_access.h"
 #include "admin_page.h"
@@ -327,14 +328,14 @@ static void enter(ghttp_request *r)
 static int bind_action(ghttp_server *s, const char *method, const char *path, int path_size, const char *domain,
                        const struct action *action)
 {
-    char pattern[1024], error[GF_SERVER_ERROR_MAX];
+    char pattern[1024];
     int size = snprintf(pattern, sizeof(pattern), "%s:%.*s%s%s", method, path_size, path, action->suffix, domain);
-    int result;
 
     if (size < 0 || (size_t)size >= sizeof(pattern))
         return gf_server_fail(s, -EINVAL, "ghttp_server_enable_admin(): the pattern is longer than 1,000 bytes");
-    result = gf_router_bind(s->router, pattern, enter, (void *)action, error, sizeof(error));
-    return result < 0 ? gf_server_fail(s, result, "ghttp_server_enable_admin(): %s", error) : 0;
+    return gf_bind_route(
+        s, "ghttp_server_enable_admin()",
+        &(struct gf_route_wish){.pattern = pattern, .handler = enter, .arg = (void *)action, .name = "admin"});
 }
 
 int ghttp_server_enable_admin(ghttp_server *s, const char *pattern)
@@ -343,7 +344,8 @@ int ghttp_server_enable_admin(ghttp_server *s, const char *pattern)
     const char *path = pattern ? pattern : GF_ADMIN_PATTERN_DEFAULT;
     const char *at = strrchr(path, '@');
     const char *domain = at && !strchr(at, '/') ? at : "";
-    int size = (int)strnlen(path, 1024) - (int)strnlen(domain, 1024);
+    size_t length = *domain ? (size_t)(domain - path) : strlen(path);
+    int size = length < 1024 ? (int)length : 1024; /* too long in either case: bind_action() says so */
     int result = gf_server_check_new(s, call);
 
     if (!result && path[0] != '/')

@@ -16,6 +16,7 @@
 #include "../message/request.h"
 #include "../route/router.h"
 #include "../server/server.h"
+#include "secret.h"
 
 /* The longest origin that a browser can send: a scheme, a name of DNS, a port. */
 #define ORIGIN_SIZE_MAX ((size_t)300)
@@ -76,17 +77,6 @@ bool gf_admin_is_prefetch(const ghttp_request *r)
 
 /* ---- the token -------------------------------------------------------------------------------- */
 
-/* How long this takes tells nothing about the token but its length. */
-static bool is_equal_in_constant_time(const char *given, const char *token)
-{
-    size_t given_size = strlen(given), token_size = strlen(token);
-    volatile unsigned char difference = given_size != token_size;
-
-    for (size_t i = 0; i < given_size; i++)
-        difference |= (unsigned char)(given[i] ^ token[token_size ? i % token_size : 0]);
-    return !difference;
-}
-
 static bool has_token(const ghttp_request *r, const char *token)
 {
     static const char scheme[] = "Bearer ";
@@ -97,7 +87,7 @@ static bool has_token(const ghttp_request *r, const char *token)
     given += sizeof(scheme) - 1;
     while (*given == ' ')
         given++;
-    return is_equal_in_constant_time(given, token);
+    return gf_secret_equal(given, token);
 }
 
 /* ---- this machine ----------------------------------------------------------------------------- */

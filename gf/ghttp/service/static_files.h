@@ -29,7 +29,6 @@ struct gf_static_rewrite {
 
 struct gf_static_files {
     struct gf_chain_files hook; /* first: the chain's pointer is ours */
-    struct gf_pace pace;
     /* as the program has set them */
     char *search[GF_STATIC_SEARCH_MAX];
     size_t search_count;

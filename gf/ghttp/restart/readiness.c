@@ -1,0 +1,65 @@
+/*
+ * Readiness: what the state machine does once g_wait() has been entered: a process takes over, with all its servers or
+ * not at all, and those whom it concerns are told.
+ */
+#include "machine.h"
+
+#include <unistd.h>
+
+#include <gf/glog/glog.h>
+
+#include "../engine/engine.h"
+#include "../server/registry.h"
+#include "history.h"
+#include "socket_activation.h"
+#include "supervisor.h"
+
+#define M gf_machine
+
+/* A process that a restart has started takes over with all servers or not at all. */
+static bool refuse_to_take_over(void)
+{
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
+        if (gf_server_state(s) != GF_SERVER_FAILED)
+            continue;
+        gf_predecessor_say_failed(s->error);
+        glog_error("not taking over: server \"%s\" did not start", s->name);
+        M.exit_status = 1;
+        gf_machine_begin_shutdown();
+        return true;
+    }
+    return false;
+}
+
+/* The process before this one waits for our word. */
+static void say_ready(void)
+{
+    int64_t began = M.greeting.restart_began_ms;
+
+    if (gf_predecessor_say_ready() < 0)
+        glog_warning("the process before this one has gone without a word; serving on");
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (gf_server_state(s) == GF_SERVER_SERVING)
+            gf_engine_resume(&s->service); /* not before all are up: a client that is let in is served */
+    pthread_mutex_lock(&M.lock);
+    M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
+    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it took over");
+    pthread_mutex_unlock(&M.lock);
+}
+
+/* g_wait() has been entered. */
+void gf_machine_become_ready(void)
+{
+    bool waits = gf_predecessor_waits();
+
+    if (M.is_ready || (waits && refuse_to_take_over()))
+        return;
+    M.is_ready = true;
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
+        gf_server_own_listeners(s);
+        gf_socket_activation_disown(s);
+    }
+    gf_supervisor_ready();
+    if (waits)
+        say_ready();
+}

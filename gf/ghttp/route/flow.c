@@ -1,0 +1,187 @@
+/*
+ * Middleware is an onion: ghttp_request_next() runs the next layer, and returns when all layers inside have ended.
+ * Nothing is allocated for it: the request carries the number of the layer whose turn it is, and whether the one that
+ * runs may still go on, so that no layer is ever run twice or past one that ended the way.
+ *
+ * Leaving is done with flags, not with jumps: a handler returns as any C function does, and what has not begun is
+ * skipped.
+ */
+#include "flow.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "../message/arena.h"
+#include "../message/request.h"
+#include "chain.h"
+#include "method.h"
+#include "stages.h"
+
+void *ghttp_request_arg(const ghttp_request *r)
+{
+    if (r->way.step)
+        return r->way.step->arg;
+    return r->route ? r->route->arg : NULL;
+}
+
+void ghttp_request_exit(ghttp_request *r)
+{
+    r->way.exited = true;
+}
+
+void ghttp_request_exit_all(ghttp_request *r)
+{
+    r->way.exited = r->way.exited_all = true;
+}
+
+void ghttp_request_exit_hook(ghttp_request *r)
+{
+    r->way.hooks_exited = true;
+}
+
+/* Runs a step; what ran before it is the current one again afterwards, and may not go on a second time. */
+static void run(struct ghttp_request *r, const struct gf_step *step, bool may_go_on)
+{
+    const struct gf_step *outer = r->way.step;
+    r->way.step = step;
+    r->way.may_go_on = may_go_on;
+    step->handler(r);
+    r->way.step = outer;
+    r->way.may_go_on = false;
+}
+
+static bool fits(const struct gf_step *step, const struct ghttp_request *r)
+{
+    return !step->matcher || gf_matcher_fits(step->matcher, r);
+}
+
+/* ---- middleware ------------------------------------------------------------------------------- */
+
+/* The next layer, counted off: of the server, then of the route's groups; NULL: only the handler is left. */
+static const struct gf_step *take_next(struct ghttp_request *r)
+{
+    const struct gf_steps *own = &r->way.chain->stages->middleware;
+    while (r->way.next < own->count) {
+        const struct gf_step *step = &own->items[r->way.next++];
+        if (fits(step, r))
+            return step;
+    }
+    size_t number = r->way.next - own->count;
+    if (!r->route || number >= r->route->middleware_count)
+        return NULL;
+    r->way.next++;
+    return &r->route->middleware[number];
+}
+
+void gf_flow_answer_allowed(struct ghttp_request *r, unsigned methods)
+{
+    char text[GF_METHODS_TEXT_SIZE];
+    gf_methods_format(methods, text);
+    ghttp_response_set_status(r, strcmp(r->method, "OPTIONS") == 0 ? 204 : 405);
+    if (ghttp_response_set_header(r, "Allow", text) != 0)
+        ghttp_response_fail(r, "its headers leave no room for Allow");
+}
+
+static void serve_innermost(struct ghttp_request *r)
+{
+    if (r->route && !r->way.preflight)
+        r->route->handler(r);
+    else if (r->allowed_methods)
+        gf_flow_answer_allowed(r, r->allowed_methods);
+    else
+        ghttp_response_set_status(r, 404);
+}
+
+void ghttp_request_next(ghttp_request *r)
+{
+    const struct gf_step *outer = r->way.step;
+    if (!r->way.may_go_on)
+        return;
+    r->way.may_go_on = false;
+    if (r->way.exited)
+        return;
+    const struct gf_step *step = take_next(r);
+    if (step) {
+        run(r, step, true);
+        return;
+    }
+    r->way.step = NULL;
+    serve_innermost(r);
+    r->way.step = outer;
+}
+
+void gf_flow_serve(struct ghttp_request *r)
+{
+    r->way.may_go_on = true;
+    ghttp_request_next(r);
+}
+
+/* ---- hooks ------------------------------------------------------------------------------------ */
+
+/* What counts requests when all is done counts those too that were exited. */
+static bool is_over(const struct ghttp_request *r, enum ghttp_hook when)
+{
+    return r->way.hooks_exited || (r->way.exited_all && when != GHTTP_HOOK_AFTER_OUTPUT);
+}
+
+void gf_flow_run_hooks(struct ghttp_request *r, enum ghttp_hook when)
+{
+    const struct gf_steps *hooks = &r->way.chain->stages->hooks[when];
+    r->way.hooks_exited = false;
+    for (size_t i = 0; i < hooks->count && !is_over(r, when); i++)
+        if (fits(&hooks->items[i], r))
+            run(r, &hooks->items[i], false);
+}
+
+/* ---- statuses --------------------------------------------------------------------------------- */
+
+static bool is_for(const struct gf_step *step, const struct ghttp_request *r, int status)
+{
+    return step->status == status && (!step->domain || strcmp(step->domain, r->host) == 0);
+}
+
+static bool has_handler(const struct gf_steps *steps, const struct ghttp_request *r, int status)
+{
+    for (size_t i = 0; i < steps->count; i++)
+        if (is_for(&steps->items[i], r, status))
+            return true;
+    return false;
+}
+
+/* The body of before, with its type, unless there is a new one. */
+static void restore_body(struct ghttp_request *r, struct gf_response *old, const char *type)
+{
+    struct gf_response *response = &r->response;
+    if (response->body.size > 0 || response->file_fd >= 0 || response->sent) {
+        gf_buffer_finish(&old->body);
+        if (old->file_fd >= 0)
+            close(old->file_fd);
+        return;
+    }
+    gf_buffer_finish(&response->body);
+    response->body = old->body;
+    response->file_fd = old->file_fd;
+    response->file_offset = old->file_offset;
+    response->file_size = old->file_size;
+    if (type && !gf_fields_find(&response->headers, "Content-Type") &&
+        ghttp_response_set_header(r, "Content-Type", type) != 0)
+        ghttp_response_fail(r, "its headers leave no room for a Content-Type");
+}
+
+void gf_flow_run_statuses(struct ghttp_request *r)
+{
+    const struct gf_steps *steps = &r->way.chain->stages->statuses;
+    struct gf_response *response = &r->response;
+    int status = response->status;
+    if (status == 200 || !has_handler(steps, r, status))
+        return;
+    struct gf_response old = *response;
+    const char *type = gf_fields_find(&response->headers, "Content-Type");
+    gf_buffer_init(&response->body, GF_RESPONSE_BODY_MAX);
+    response->file_fd = -1;
+    gf_fields_remove(&response->headers, "Content-Type");
+    for (size_t i = 0; i < steps->count; i++)
+        if (is_for(&steps->items[i], r, status))
+            run(r, &steps->items[i], false);
+    restore_body(r, &old, type);
+}

@@ -1,0 +1,22 @@
+/*
+ * Places in a program's text: who called a set-up function, and what a handler's function is called. For lists of
+ * routes and messages only. Thread: each for itself.
+ */
+#ifndef GF_GHTTP_SERVER_PLACE_H
+#define GF_GHTTP_SERVER_PLACE_H
+
+#include <stddef.h>
+
+#include <gf/ghttp/ghttp.h>
+
+#define GF_PLACE_TEXT_MAX 256
+
+struct gf_place {
+    char text[GF_PLACE_TEXT_MAX];    /* "main.c:42"; "" if not known */
+    char handler[GF_PLACE_TEXT_MAX]; /* the function's name, or what is known in its place */
+};
+
+/* The place noted for the call that is under way, which uses it up. */
+void gf_place_take(struct gf_place *place, ghttp_handler *handler);
+
+#endif
