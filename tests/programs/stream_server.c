@@ -113,6 +113,9 @@ int main(void)
 {
     ghttp_server *s = g_server("streams");
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    glog_info("sanitized");
+#endif
     sem_init(&steps_allowed, 0, 0);
     ghttp_server_bind(s, "/", hello);
     ghttp_server_bind(s, "/pid", pid);
