@@ -1,22 +1,21 @@
 /*
- * Parameters: the names and values in the query, in a form's body and in the path, parsed when they are
- * first asked for.
+ * Parameters: the names and values in the query, in a body (a form of either kind, or a JSON object), in the path, and
+ * those that the program sets; parsed when they are first asked for.
  *
- * A query or a form counts as bad as a whole when its percent-encoding is broken, holds an encoded NUL, or
- * when it has more parameters than GF_PARAMETERS_MAX: then the request is marked (query_bad, form_bad) and no
- * value of it is given out, since half a form is worse than none.
+ * A query or a body counts as bad as a whole when its encoding is broken, holds a NUL, or when it has more parameters
+ * than GF_PARAMETERS_MAX: then the request is marked (query_bad, form_bad) and no value of it is given out, since half
+ * a form is worse than none.
  * Thread: the request's own.
  */
 #include <errno.h>
-#include <locale.h>
-#include <math.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
-#include "ascii.h"
+#include "convert.h"
+#include "header_value.h"
+#include "json_members.h"
 #include "request.h"
+#include "uploads.h"
 
 /* More than any form has, and few enough that walking the list for each lookup does no harm. */
 #define GF_PARAMETERS_MAX 1000
@@ -54,12 +53,6 @@ static int parse_pairs(struct gf_fields *fields, struct gf_arena *arena, const c
     return 0;
 }
 
-static bool is_urlencoded_form(const ghttp_request *r)
-{
-    const char *type = gf_fields_find(&r->headers, "Content-Type");
-    return type && gf_ascii_equal_n(type, strcspn(type, "; \t"), "application/x-www-form-urlencoded");
-}
-
 const char *ghttp_request_query(ghttp_request *r, const char *name)
 {
     if (!r->query_parsed) {
@@ -71,15 +64,43 @@ const char *ghttp_request_query(ghttp_request *r, const char *name)
     return name ? gf_fields_last(&r->query_fields, name) : NULL;
 }
 
+static int parse_body(ghttp_request *r)
+{
+    const char *type = gf_fields_find(&r->headers, "Content-Type");
+    if (gf_header_value_is(type, "multipart/form-data"))
+        return gf_uploads_parse(r, type);
+    if (r->body.size == 0)
+        return 0;
+    if (gf_header_value_is(type, "application/x-www-form-urlencoded"))
+        return parse_pairs(&r->form_fields, r->arena, r->body.data, r->body.size);
+    if (gf_header_value_is(type, "application/json"))
+        return gf_json_members_parse(r);
+    return 0;
+}
+
+void gf_request_parse_body(struct ghttp_request *r)
+{
+    if (r->form_parsed)
+        return;
+    r->form_parsed = true;
+    r->form_bad = parse_body(r) != 0;
+    if (!r->form_bad)
+        return;
+    r->form_fields.count = 0;
+    r->upload_count = 0;
+    r->members = NULL;
+}
+
+bool ghttp_request_is_malformed(ghttp_request *r)
+{
+    ghttp_request_query(r, NULL);
+    gf_request_parse_body(r);
+    return r->query_bad || r->form_bad;
+}
+
 const char *ghttp_request_form(ghttp_request *r, const char *name)
 {
-    if (!r->form_parsed) {
-        r->form_parsed = true;
-        if (r->body.size > 0 && is_urlencoded_form(r))
-            r->form_bad = parse_pairs(&r->form_fields, r->arena, r->body.data, r->body.size) != 0;
-        if (r->form_bad)
-            r->form_fields.count = 0;
-    }
+    gf_request_parse_body(r);
     return name ? gf_fields_last(&r->form_fields, name) : NULL;
 }
 
@@ -88,9 +109,36 @@ const char *ghttp_request_router(ghttp_request *r, const char *name)
     return name ? gf_fields_last(&r->router_fields, name) : NULL;
 }
 
+int ghttp_request_set_param(ghttp_request *r, const char *name, const char *value)
+{
+    if (!name)
+        return -EINVAL;
+    const char *copy = value ? gf_arena_strdup(r->arena, value) : NULL;
+    if (value && !copy)
+        return -ENOMEM;
+    for (size_t i = 0; i < r->custom_fields.count; i++) {
+        if (strcmp(r->custom_fields.items[i].name, name) == 0) {
+            r->custom_fields.items[i].value = copy;
+            return 0;
+        }
+    }
+    if (!value)
+        return 0;
+    const char *name_copy = gf_arena_strdup(r->arena, name);
+    return name_copy ? gf_fields_add(&r->custom_fields, r->arena, name_copy, copy) : -ENOMEM;
+}
+
+/* ---- whichever has the higher rank -------------------------------------------------------------- */
+
 const char *ghttp_request_get(ghttp_request *r, const char *name)
 {
-    const char *value = ghttp_request_form(r, name);
+    if (!name)
+        return NULL;
+    const char *value = gf_fields_last(&r->custom_fields, name);
+    if (!value)
+        value = ghttp_request_form(r, name);
+    if (!value)
+        value = gf_json_members_get(r, name);
     if (!value)
         value = ghttp_request_query(r, name);
     if (!value)
@@ -101,56 +149,20 @@ const char *ghttp_request_get(ghttp_request *r, const char *name)
 long ghttp_request_get_int(ghttp_request *r, const char *name, long fallback)
 {
     const char *text = ghttp_request_get(r, name);
-    /* strtol() would skip white space. */
-    if (!text || (!gf_ascii_is_digit(text[0]) && text[0] != '-' && text[0] != '+'))
-        return fallback;
-    char *end = NULL;
-    errno = 0;
-    long number = strtol(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0' ? number : fallback;
-}
-
-/* The program's locale may want a decimal comma; parameters have a point. */
-static pthread_once_t plain_once = PTHREAD_ONCE_INIT;
-static locale_t plain_locale;
-
-static void make_plain_locale(void)
-{
-    plain_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    long number;
+    return text && gf_convert_long(text, &number) ? number : fallback;
 }
 
 double ghttp_request_get_double(ghttp_request *r, const char *name, double fallback)
 {
     const char *text = ghttp_request_get(r, name);
-    /* strtod() would also take white space, hexadecimal, "inf" and "nan". */
-    if (!text || text[strspn(text, "0123456789+-.eE")] != '\0')
-        return fallback;
-    pthread_once(&plain_once, make_plain_locale);
-    if (!plain_locale)
-        return fallback;
-    char *end = NULL;
-    double number = strtod_l(text, &end, plain_locale);
-    return end != text && *end == '\0' && isfinite(number) ? number : fallback;
-}
-
-static bool is_one_of(const char *text, const char *const words[], size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (gf_ascii_equal(text, words[i]))
-            return true;
-    return false;
+    double number;
+    return text && gf_convert_double(text, &number) ? number : fallback;
 }
 
 bool ghttp_request_get_bool(ghttp_request *r, const char *name, bool fallback)
 {
-    static const char *const yes[] = {"1", "true", "on", "yes"};
-    static const char *const no[] = {"0", "false", "off", "no", ""};
     const char *text = ghttp_request_get(r, name);
-    if (!text)
-        return fallback;
-    if (is_one_of(text, yes, sizeof(yes) / sizeof(*yes)))
-        return true;
-    if (is_one_of(text, no, sizeof(no) / sizeof(*no)))
-        return false;
-    return fallback;
+    bool truth;
+    return text && gf_convert_bool(text, &truth) ? truth : fallback;
 }

@@ -88,10 +88,16 @@ struct ghttp_request {
     struct gf_fields query_fields;
     struct gf_fields form_fields;
     struct gf_fields router_fields; /* set by the router */
+    struct gf_fields custom_fields; /* set by the program; a value of NULL is none */
+    struct gf_fields cookies;
     bool query_parsed;
-    bool query_bad; /* malformed, or too many parameters: no value of it is given out */
-    bool form_parsed;
+    bool query_bad;   /* malformed, or too many parameters: no value of it is given out */
+    bool form_parsed; /* form_fields, uploads, members */
     bool form_bad;
+    const struct ghttp_upload *uploads; /* in the body's order */
+    size_t upload_count;
+    const struct cJSON *members; /* the body's, when it is a JSON object sent as such; part of json */
+    bool cookies_parsed;
     struct cJSON *json;
     bool json_parsed;
     const char *remote_ip;
@@ -128,6 +134,9 @@ int gf_host_parse(struct gf_arena *arena, const char *authority, size_t size, co
 /* Percent-decodes size bytes into the arena; '+' becomes a blank where plus is set. NULL: bad encoding
  * or an encoded NUL (errno EINVAL), or no memory (errno ENOMEM). */
 char *gf_percent_decode(struct gf_arena *arena, const char *text, size_t size, bool plus);
+
+/* Takes the body apart as its Content-Type says, once. */
+void gf_request_parse_body(struct ghttp_request *r);
 
 /* Puts a response into the state that a handler finds it in: 200, no headers, no body. */
 void gf_response_reset(struct ghttp_request *r);

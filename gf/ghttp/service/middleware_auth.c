@@ -4,7 +4,6 @@
  * All that are known are compared with what came, each in constant time, so that neither which one is right nor how
  * much of it can be read off the clock.
  */
-#include <stdint.h>
 #include <string.h>
 
 #include "../message/arena.h"
@@ -44,39 +43,6 @@ static void refuse(ghttp_request *r, const char *scheme, const char *realm, cons
 
 /* ---- basic ---- */
 
-static int digit_of(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *found = c ? strchr(digits, c) : NULL;
-
-    return found ? (int)(found - digits) : -1;
-}
-
-/* Base64 with or without its padding; NULL for what is none, and for a NUL in it. */
-static char *decode(struct gf_arena *arena, const char *text)
-{
-    size_t size = strcspn(text, "="), padding = strlen(text + size), out = 0;
-    char *decoded = gf_arena_alloc(arena, size + 1);
-    uint32_t bits = 0;
-
-    if (!decoded || size % 4 == 1 || padding > 2 || strspn(text + size, "=") != padding)
-        return NULL;
-    for (size_t i = 0; i < size; i++) {
-        int digit = digit_of(text[i]);
-
-        if (digit < 0)
-            return NULL;
-        bits = bits << 6 | (uint32_t)digit;
-        if (i % 4 == 0)
-            continue;
-        decoded[out] = (char)(bits >> (6 - 2 * (i % 4)));
-        if (!decoded[out++])
-            return NULL;
-    }
-    decoded[out] = '\0';
-    return decoded;
-}
-
 static bool is_known(const ghttp_user *users, const char *name, const char *password)
 {
     bool known = false;
@@ -93,19 +59,16 @@ static bool is_known(const ghttp_user *users, const char *name, const char *pass
 void ghttp_middleware_basic_auth(ghttp_request *r)
 {
     const ghttp_basic_auth *auth = ghttp_request_arg(r);
-    const char *credentials = find_credentials(r, "Basic");
-    char *name = credentials ? decode(r->arena, credentials) : NULL;
-    char *colon = name ? strchr(name, ':') : NULL;
+    const char *name = NULL, *password = NULL;
+    bool sent = find_credentials(r, "Basic") && ghttp_request_basic_auth(r, &name, &password) == 0;
 
     if (!auth) {
         ghttp_response_fail(r, "ghttp_middleware_basic_auth() was bound without its argument");
         return;
     }
-    if (colon)
-        *colon = '\0';
-    if (!colon || (!is_known(auth->users, name, colon + 1) && !(auth->check && auth->check(r, name, colon + 1))))
+    if (!sent || (!is_known(auth->users, name, password) && !(auth->check && auth->check(r, name, password))))
         refuse(r, "Basic", auth->realm, ", charset=\"UTF-8\"");
-    else if (ghttp_request_set_value(r, USER_KEY, name) != 0)
+    else if (ghttp_request_set_value(r, USER_KEY, (void *)name) != 0)
         ghttp_response_fail(r, "out of memory");
     else
         ghttp_request_next(r);

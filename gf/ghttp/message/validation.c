@@ -1,0 +1,283 @@
+/*
+ * A request's parameters read into a struct, and checked: all that is wrong is told at once, and nothing of the struct
+ * is written unless all is right.
+ *
+ * Thread: the request's own.
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "arena.h"
+#include "convert.h"
+#include "patterns.h"
+#include "request.h"
+
+/* GoFrame's code of an answer about parameters that do not fit. */
+#define VALIDATION_FAILED 51
+
+struct value {
+    bool given;
+    const char *text;
+    long number;
+    double real;
+    bool truth;
+};
+
+/* One call of ghttp_request_parse(). */
+struct check {
+    ghttp_request *r;
+    struct cJSON *errors; /* what is wrong with the request */
+    struct value *values;
+    int failure; /* what is wrong with the table, or with memory */
+};
+
+/* ---- errors ------------------------------------------------------------------------------------- */
+
+static void add_error(struct check *check, const char *field, const char *rule, const char *message)
+{
+    struct cJSON *error = cJSON_CreateObject();
+    bool complete = message && error && cJSON_AddStringToObject(error, "field", field) &&
+                    cJSON_AddStringToObject(error, "rule", rule) && cJSON_AddStringToObject(error, "message", message);
+    if (complete && cJSON_AddItemToArray(check->errors, error))
+        return;
+    cJSON_Delete(error);
+    check->failure = -ENOMEM;
+}
+
+/* What the program wants to be said about this field, else "<name> <text>". */
+static void refuse(struct check *check, const struct ghttp_field *field, const char *rule, const char *text)
+{
+    const char *message = field->message;
+    if (!message && text)
+        message = gf_arena_printf(check->r->arena, "%s %s", field->name, text);
+    add_error(check, field->name, rule, message);
+}
+
+static void refuse_number(struct check *check, const struct ghttp_field *field, const char *rule, const char *text,
+                          double bound)
+{
+    const char *number = gf_convert_number(check->r->arena, bound);
+    refuse(check, field, rule, number ? gf_arena_printf(check->r->arena, "%s %s", text, number) : NULL);
+}
+
+/* ---- rules -------------------------------------------------------------------------------------- */
+
+static void check_bounds(struct check *check, const struct ghttp_field *field, double number)
+{
+    bool unbounded = !(field->min < 0 || field->min > 0 || field->max < 0 || field->max > 0);
+    if (unbounded)
+        return;
+    if (number < field->min)
+        refuse_number(check, field, "min", "must be at least", field->min);
+    else if (field->max >= field->min && number > field->max)
+        refuse_number(check, field, "max", "must be at most", field->max);
+}
+
+/* UTF-8's characters: every byte but those that continue one. */
+static size_t count_characters(const char *text)
+{
+    size_t count = 0;
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
+}
+
+static void check_pattern(struct check *check, const struct ghttp_field *field, const char *text)
+{
+    bool match = false;
+    int error = gf_pattern_match(field->pattern, text, &match);
+    if (error)
+        check->failure = error == -ENOMEM ? -ENOMEM : -EFAULT;
+    else if (!match)
+        refuse(check, field, "regex", "does not have the right form");
+}
+
+static void check_text(struct check *check, const struct ghttp_field *field, const char *text)
+{
+    size_t length = count_characters(text);
+    struct gf_arena *arena = check->r->arena;
+    if (field->type == GHTTP_FIELD_TEXT && strlen(text) >= field->size)
+        refuse(check, field, "max-length", gf_arena_printf(arena, "may have at most %zu bytes", field->size - 1));
+    else if (length < field->min_length)
+        refuse(check, field, "min-length",
+               gf_arena_printf(arena, "must have at least %zu characters", field->min_length));
+    else if (field->max_length > 0 && length > field->max_length)
+        refuse(check, field, "max-length",
+               gf_arena_printf(arena, "may have at most %zu characters", field->max_length));
+    else if (field->pattern)
+        check_pattern(check, field, text);
+}
+
+static void check_whole(struct check *check, const struct ghttp_field *field, struct value *value)
+{
+    bool fits = gf_convert_long(value->text, &value->number);
+    if (field->type == GHTTP_FIELD_INT)
+        fits = fits && value->number >= INT_MIN && value->number <= INT_MAX;
+    if (fits)
+        check_bounds(check, field, (double)value->number);
+    else
+        refuse(check, field, "integer", "must be a whole number");
+}
+
+static void check_value(struct check *check, const struct ghttp_field *field, struct value *value)
+{
+    switch (field->type) {
+    case GHTTP_FIELD_INT:
+    case GHTTP_FIELD_LONG:
+        check_whole(check, field, value);
+        break;
+    case GHTTP_FIELD_DOUBLE:
+        if (gf_convert_double(value->text, &value->real))
+            check_bounds(check, field, value->real);
+        else
+            refuse(check, field, "float", "must be a number");
+        break;
+    case GHTTP_FIELD_BOOL:
+        if (!gf_convert_bool(value->text, &value->truth))
+            refuse(check, field, "boolean", "must be true or false");
+        break;
+    case GHTTP_FIELD_TEXT:
+    case GHTTP_FIELD_STRING:
+        check_text(check, field, value->text);
+        break;
+    }
+}
+
+/* ---- fields ------------------------------------------------------------------------------------- */
+
+/* Whether the table says of this field what a struct can have. */
+static bool is_sound(const struct ghttp_field *field)
+{
+    static const size_t sizes[] = {
+        [GHTTP_FIELD_INT] = sizeof(int),
+        [GHTTP_FIELD_LONG] = sizeof(long),
+        [GHTTP_FIELD_DOUBLE] = sizeof(double),
+        [GHTTP_FIELD_BOOL] = sizeof(bool),
+        [GHTTP_FIELD_TEXT] = 0,
+        [GHTTP_FIELD_STRING] = sizeof(char *),
+    };
+    if (!field->name || (size_t)field->type >= sizeof(sizes) / sizeof(*sizes))
+        return false;
+    return field->type == GHTTP_FIELD_TEXT ? field->size > 0 : field->size == sizes[field->type];
+}
+
+static void check_field(struct check *check, const struct ghttp_field *field, struct value *value)
+{
+    const char *text = ghttp_request_get(check->r, field->name);
+    bool is_text = field->type == GHTTP_FIELD_TEXT || field->type == GHTTP_FIELD_STRING;
+    bool empty = !text || *text == '\0';
+    if (empty && field->fallback) {
+        text = field->fallback;
+        empty = false;
+    }
+    value->text = text;
+    if (!empty)
+        check_value(check, field, value);
+    else if (field->required)
+        refuse(check, field, "required", "is required");
+    /* A blank number of a form is none; a blank text is one. */
+    value->given = !empty || (text && is_text);
+}
+
+static void store(const struct ghttp_field *field, const struct value *value, void *object)
+{
+    char *member = (char *)object + field->offset;
+    int number = (int)value->number;
+    switch (field->type) {
+    case GHTTP_FIELD_INT:
+        memcpy(member, &number, sizeof(number));
+        break;
+    case GHTTP_FIELD_LONG:
+        memcpy(member, &value->number, sizeof(value->number));
+        break;
+    case GHTTP_FIELD_DOUBLE:
+        memcpy(member, &value->real, sizeof(value->real));
+        break;
+    case GHTTP_FIELD_BOOL:
+        memcpy(member, &value->truth, sizeof(value->truth));
+        break;
+    case GHTTP_FIELD_TEXT:
+        memcpy(member, value->text, strlen(value->text) + 1);
+        break;
+    case GHTTP_FIELD_STRING:
+        memcpy(member, &value->text, sizeof(value->text));
+        break;
+    }
+}
+
+/* ---- the answer --------------------------------------------------------------------------------- */
+
+/* All messages in one sentence, as GoFrame joins them. */
+static const char *join_messages(struct check *check)
+{
+    const struct cJSON *error;
+    size_t size = 1;
+    cJSON_ArrayForEach(error, check->errors) size +=
+        strlen(cJSON_GetStringValue(cJSON_GetObjectItem(error, "message"))) + 2;
+    char *text = gf_arena_alloc(check->r->arena, size), *at = text;
+    if (!text)
+        return NULL;
+    cJSON_ArrayForEach(error, check->errors)
+    {
+        if (at > text)
+            at = stpcpy(at, "; ");
+        at = stpcpy(at, cJSON_GetStringValue(cJSON_GetObjectItem(error, "message")));
+    }
+    return text;
+}
+
+/* Takes the errors over where it succeeds. */
+static int answer(struct check *check)
+{
+    struct cJSON *root = cJSON_CreateObject();
+    const char *message = join_messages(check);
+    struct cJSON *data = NULL;
+    if (message && cJSON_AddNumberToObject(root, "code", VALIDATION_FAILED) &&
+        cJSON_AddStringToObject(root, "message", message))
+        data = cJSON_AddObjectToObject(root, "data");
+    if (!data || !cJSON_AddItemToObject(data, "errors", check->errors)) {
+        cJSON_Delete(root);
+        return -ENOMEM;
+    }
+    check->errors = NULL;
+    ghttp_response_write_json(check->r, root);
+    ghttp_response_set_status(check->r, 400);
+    cJSON_Delete(root);
+    return -EINVAL;
+}
+
+static int check_all(struct check *check, const struct ghttp_field *fields, size_t count)
+{
+    check->errors = cJSON_CreateArray();
+    check->values = gf_arena_alloc(check->r->arena, count * sizeof(*check->values));
+    if (!check->errors || !check->values)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        if (!is_sound(&fields[i]))
+            return -EFAULT;
+    if (ghttp_request_is_malformed(check->r))
+        add_error(check, "", "form", "the request's parameters are malformed");
+    else
+        for (size_t i = 0; i < count; i++)
+            check_field(check, &fields[i], &check->values[i]);
+    if (check->failure)
+        return check->failure;
+    return cJSON_GetArraySize(check->errors) > 0 ? answer(check) : 0;
+}
+
+int ghttp_request_parse(ghttp_request *r, const struct ghttp_field *fields, size_t count, void *object)
+{
+    struct check check = {.r = r};
+    int error = check_all(&check, fields, count);
+    cJSON_Delete(check.errors);
+    if (error && error != -EINVAL)
+        ghttp_response_write_status(r, 500);
+    if (error)
+        return error;
+    for (size_t i = 0; i < count; i++)
+        if (check.values[i].given)
+            store(&fields[i], &check.values[i], object);
+    return 0;
+}
