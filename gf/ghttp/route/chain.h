@@ -1,7 +1,7 @@
 /*
  * The chain: what a server does with a request, in which order. It finds the route, runs hooks, files,
- * middleware, the handler and the handlers of statuses, and gives an answer where there is no route (404, 405 with Allow, 501 for an
- * unknown method, OPTIONS, 500).
+ * middleware, the handler and the handlers of statuses, and gives an answer where there is no route (404, 405 with
+ * Allow, 501 for an unknown method, OPTIONS, 500).
  *
  * Frozen by the server's start.
  */
