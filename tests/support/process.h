@@ -21,9 +21,9 @@ struct process_options {
 };
 
 /*
- * The path of the program of tests/programs, tests/fault_programs, examples or bench/programs with this name in the build under test: the one
- * that the environment variable GF_TEST_PROGRAMS names, else the one that this code belongs to. Allocated; NULL with
- * errno when there is none.
+ * The path of the program of tests/programs, tests/fault_programs, examples or bench/programs with this name in the
+ * build under test: the one that the environment variable GF_TEST_PROGRAMS names, else the one that this code belongs
+ * to. Allocated; NULL with errno when there is none.
  */
 char *process_program(const char *name);
 

@@ -21,7 +21,8 @@ struct gf_service;
 struct gf_mover {
     /*
      * Gives fd, which stays the engine's, to the next owner, with the number of bytes that were consumed on it. 0;
-     * -EAGAIN: later; -EMFILE: this process has no descriptors left, so never; any other: not now. Called on the workers' loops: must not block.
+     * -EAGAIN: later; -EMFILE: this process has no descriptors left, so never; any other: not now. Called on the
+     * workers' loops: must not block.
      */
     int (*move)(const struct gf_service *service, int fd, uint64_t consumed);
 };

@@ -29,7 +29,10 @@ struct gf_handed {
     struct gf_handed_listener *listeners;
 };
 
-#define GF_HANDED_NONE {.control = -1, .standard_error = -1, .keeper = -1}
+#define GF_HANDED_NONE                                                                                                 \
+    {                                                                                                                  \
+        .control = -1, .standard_error = -1, .keeper = -1                                                              \
+    }
 
 /* The variable's value (free()); NULL without memory. */
 char *gf_listeners_json_print(const struct gf_handed *handed, int parent);

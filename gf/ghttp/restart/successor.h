@@ -33,8 +33,8 @@ struct gf_successor {
 int gf_successor_find_executable(const char *path, char **ret_path, char *error, size_t error_size);
 
 /*
- * Starts it as this process was started, with these listeners, or (NULL) all of all serving servers. message is the first it finds on
- * the channel. 0, or a negative errno with a sentence; then nothing runs.
+ * Starts it as this process was started, with these listeners, or (NULL) all of all serving servers. message is the
+ * first it finds on the channel. 0, or a negative errno with a sentence; then nothing runs.
  */
 int gf_successor_spawn(struct gf_successor *successor, const char *path, const char *message,
                        const struct gf_handed *listeners, char *error, size_t error_size);
