@@ -6,6 +6,7 @@
 #define GF_GF_H
 
 #include <gf/g/g.h>
+#include <gf/gcfg/gcfg.h>
 #include <gf/ghttp/ghttp.h>
 #include <gf/glog/glog.h>
 #include <gf/gproc/gproc.h>

@@ -9,7 +9,7 @@
 
 int ghttp_server_start(ghttp_server *s)
 {
-    gf_static_files_prepare(s); /* what is wrong with it is left on the server, which then does not start */
+    gf_static_files_attach(s);
     return gf_graceful_start_server(s);
 }
 

@@ -171,6 +171,20 @@ GF_API int ghttp_server_set_graceful(ghttp_server *s, bool on);
  */
 GF_API int ghttp_server_set(ghttp_server *s, const char *key, const char *value);
 
+/* ---- servers: configuration files ------------------------------------------------------------- */
+
+/**
+ * The YAML or JSON file from which this server takes its settings when it starts, in place of the one that gcfg_find()
+ * finds: the map `server.<name>` in it, else the map `server`. What the program has set by a function counts more than
+ * the environment (`GF_SERVER_<KEY>`, `GF_SERVER_<NAME>_<KEY>`), and that more than the file, in whatever order that
+ * was. docs/configuration.md has the rest. A new process reads the file anew.
+ *
+ * @param path relative to the working folder at the start of the server.
+ * @return 0, -EINVAL or -ENOMEM. A file that cannot be read, or says something wrong, fails the start.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_set_config_file(ghttp_server *s, const char *path);
+
 /* ---- servers: routes -------------------------------------------------------------------------- */
 
 /**

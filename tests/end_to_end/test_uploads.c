@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tests/support/port.h"
 #include "tests/support/process.h"
 #include "tests/support/raw.h"
 
@@ -193,4 +194,36 @@ Test(uploads, what_curl_says_of_itself)
            curl("/words?a=%20b", "-b 'x=1; token=t1' -u anna:p:w -H 'Accept-Language: de-AT,en;q=0.5' -e http://r/ "
                                  "-H 'X-Requested-With: XMLHttpRequest'"),
            expected));
+}
+
+/* ---- the example -------------------------------------------------------------------------------------------------
+ */
+
+static void finish(void)
+{
+    process_free(server);
+}
+
+Test(example, forms, .fini = finish, .timeout = 60)
+{
+    char variable[32];
+    int status = -1;
+
+    port = free_port();
+    snprintf(variable, sizeof(variable), "GF_PORT=%d", port);
+    server =
+        process_start(&(struct process_options){.program = "forms", .environment = (const char *[]){variable, NULL}});
+    cr_assert(ne(ptr, server, NULL));
+    cr_assert(eq(int, process_wait_line(server, "server started listening on [", 20000), 0));
+    make_file("photo.png", 5000);
+    cr_expect(ne(ptr, strstr(curl("/", ""), "multipart/form-data"), NULL));
+    cr_expect(eq(str, curl("/people", "-F name=Anna -F age=30 -F picture=@photo.png"),
+                 "Anna, 30 years\n5000 bytes in pictures/photo.png\n200"));
+    cr_expect(eq(int, run("cmp photo.png pictures/photo.png"), 0));
+    cr_expect(ne(ptr, strstr(curl("/people", "-F age=7"), "\"name is required; only for grown-ups\""), NULL));
+    cr_expect(eq(str, curl("/people", "-H 'Content-Type: application/json' -d '{\"name\":\"Anna\",\"age\":30}'"),
+                 "Anna, 30 years\n200"));
+    cr_assert(eq(int, process_signal(server, SIGTERM), 0));
+    cr_assert(eq(int, process_wait_exit(server, 20000, &status), 0));
+    cr_expect(eq(int, status, 0));
 }

@@ -158,6 +158,7 @@ Test(multipart, malformed)
         {TYPE, "--xx\r\nContent-Disposition : form-data; name=a\r\n\r\n1\r\n--xx--"},
         {TYPE, "--xx\r\nContent-Disposition: form-data; name=a\r\n" VALUE("b", "1") "\r\n--xx--"},
         {TYPE, "--xx\r\nContent-Transfer-Encoding: base64\r\n" VALUE("a", "MQ==") "\r\n--xx--"},
+        {TYPE, "--xx\r\nContent-Type: a/b\r\nContent-Type: a/c\r\n" VALUE("a", "1") "\r\n--xx--"},
         {"multipart/form-data; boundary=a:b", "--a:b\r\n--a:b\r\n" VALUE("a", "1") "\r\n--a:b--"},
         {"multipart/form-data", "--\r\n" VALUE("a", "1") "\r\n----"},
         {"multipart/form-data; boundary=", "--\r\n" VALUE("a", "1") "\r\n----"},

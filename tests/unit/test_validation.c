@@ -115,6 +115,8 @@ Test(validation, rules)
         {"name=%E5%93%88", "min-length"},
         {"name=abcdef", "max-length"},
         {"name=%E5%93%88%E5%93%88%E5%93%88", "max-length"}, /* nine bytes do not fit into char[8] */
+        {"name=%E5%93%88%E5%93%88ab", "max-length"},        /* nor do eight with the 0 behind them */
+        {"name=%E5%93%88%E5%93%88a", "none"},
         {"name=ab&mail=ab", "regex"},
         {"name=ab&age=17", "min"},
         {"name=ab&age=121", "max"},

@@ -153,8 +153,11 @@ static int read_header(struct reader *reader, struct gf_part *part, const char *
         return read_disposition(reader, part, value);
     if (gf_ascii_equal_n(line, name_size, "Content-Transfer-Encoding"))
         return check_encoding(value);
-    if (gf_ascii_equal_n(line, name_size, "Content-Type"))
-        part->type = value;
+    if (!gf_ascii_equal_n(line, name_size, "Content-Type"))
+        return 0;
+    if (part->type)
+        return -EINVAL;
+    part->type = value;
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * its mistake as a sentence on the server, so that no program has to look at the results.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,4 +97,22 @@ int ghttp_server_set_graceful(ghttp_server *s, bool on)
 int ghttp_server_set(ghttp_server *s, const char *key, const char *value)
 {
     return set(s, "ghttp_server_set()", key, value);
+}
+
+int ghttp_server_set_config_file(ghttp_server *s, const char *path)
+{
+    static const char call[] = "ghttp_server_set_config_file()";
+    int result = gf_server_check_new(s, call);
+    char *copy;
+
+    if (result < 0)
+        return result;
+    if (!path || !*path || strlen(path) >= PATH_MAX)
+        return gf_server_fail(s, -EINVAL, "%s: it needs the path of a file", call);
+    copy = strdup(path);
+    if (!copy)
+        return gf_server_fail(s, -ENOMEM, "%s: no memory", call);
+    free(s->config_file);
+    s->config_file = copy;
+    return 0;
 }

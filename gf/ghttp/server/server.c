@@ -13,6 +13,7 @@
 #include "../engine/address_counts.h"
 #include "../engine/engine.h"
 #include "../engine/tls.h"
+#include "configuration.h"
 #include "routes.h"
 
 ghttp_server *gf_server_new(const char *name)
@@ -253,6 +254,10 @@ int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, i
     }
     if (s->error[0])
         result = -EINVAL;
+    else if ((result = gf_configuration_read(s, error, sizeof(error))) < 0)
+        gf_server_fail(s, result, "ghttp_server_start(): %s", error);
+    else if (s->prepare && (result = s->prepare(s)) < 0)
+        gf_server_fail(s, result, "ghttp_server_start(): %s", strerror(-result)); /* unless it has said more */
     else if (!gf_router_count(s->router) && !s->chain.files)
         result = gf_server_fail(s, -EINVAL, "ghttp_server_start(): no route is bound; call ghttp_server_bind() first");
     else if ((result = open_and_serve(s, inheritance, drained_fd, error, sizeof(error))) < 0)

@@ -32,6 +32,7 @@ struct ghttp_server {
     pthread_mutex_t lock; /* guards error, and the listeners against their end */
     char error[GF_SERVER_ERROR_MAX];
     struct gf_settings settings;
+    char *config_file; /* that the program has named; NULL: none */
     struct gf_router *router;
     struct gf_chain chain;
     struct gf_pace pace;      /* of requests without a route */
@@ -39,6 +40,9 @@ struct ghttp_server {
     struct gf_listener *listeners;
     size_t listener_count;
     struct gf_service service;
+    /* What a floor above does at the start once the settings are known; NULL: nothing. 0 or a negative errno, with a
+     * sentence left by gf_server_fail(). */
+    int (*prepare)(ghttp_server *s);
     bool stop_asked;        /* by ghttp_server_shutdown(); under the state machine's lock */
     int64_t drain_until_ms; /* CLOCK_MONOTONIC */
 };

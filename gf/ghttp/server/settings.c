@@ -80,6 +80,7 @@ const struct gf_setting gf_setting_table[] = {
         "folders, separated by colons, that newExeFilePath may name a file of; empty: any"),
 };
 const size_t gf_setting_count = sizeof(gf_setting_table) / sizeof(*gf_setting_table);
+_Static_assert(sizeof(gf_setting_table) / sizeof(*gf_setting_table) <= GF_SETTINGS_MAX, "a mark for each setting");
 
 /* ---- values ---- */
 
@@ -191,7 +192,7 @@ static bool fold_key(const char *key, char *folded, size_t size)
     return true;
 }
 
-static const struct gf_setting *find_row(const char *key)
+const struct gf_setting *gf_settings_find(const char *key)
 {
     char wanted[64], known[64];
 
@@ -275,9 +276,9 @@ void gf_settings_finish(struct gf_settings *settings)
     }
 }
 
-int gf_settings_set(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size)
+static int set_checked(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size)
 {
-    const struct gf_setting *row = find_row(key);
+    const struct gf_setting *row = gf_settings_find(key);
     int result;
 
     if (!row) {
@@ -291,4 +292,24 @@ int gf_settings_set(struct gf_settings *settings, const char *key, const char *v
     else if (result < 0)
         snprintf(error, error_size, "\"%s\": \"%.64s\" is not a value for it: %s", row->key, value, row->meaning);
     return result == -ERANGE ? -EINVAL : result;
+}
+
+int gf_settings_set(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size)
+{
+    int result = set_checked(settings, key, value, error, error_size);
+
+    if (!result)
+        settings->set_by_program[gf_settings_find(key) - gf_setting_table] = true;
+    return result;
+}
+
+int gf_settings_offer(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size)
+{
+    struct gf_settings scratch = {.address = NULL};
+    const struct gf_setting *row = gf_settings_find(key);
+    bool is_free = !row || !settings->set_by_program[row - gf_setting_table];
+    int result = set_checked(is_free ? settings : &scratch, key, value, error, error_size);
+
+    gf_settings_finish(&scratch);
+    return result;
 }

@@ -19,7 +19,11 @@ enum gf_setting_kind {
     GF_SETTING_DURATION, /* int64_t in milliseconds: 60 (seconds), 500ms, 60s, 5m, 1h, 1d */
 };
 
+/* Rows that the table may have. */
+#define GF_SETTINGS_MAX 256
+
 struct gf_settings {
+    bool set_by_program[GF_SETTINGS_MAX]; /* by the row's number in the table */
     char *address;
     char *https_address;
     char *https_cert_path;
@@ -76,5 +80,14 @@ void gf_settings_finish(struct gf_settings *settings);
  * the nearest key), -EINVAL, -ENOMEM; then nothing has changed.
  */
 int gf_settings_set(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size);
+
+/*
+ * The same for a value from a file or the environment: it is checked, and it counts unless gf_settings_set() has set
+ * this one, before or after.
+ */
+int gf_settings_offer(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size);
+
+/* The row of a key, written in any way that gf_settings_set() takes; NULL: there is none. */
+const struct gf_setting *gf_settings_find(const char *key);
 
 #endif

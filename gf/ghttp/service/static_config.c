@@ -245,17 +245,18 @@ static int prepare(ghttp_server *s, struct gf_static_files *files)
     return result ? result : each_part(s, set->index_files, ',', add_index);
 }
 
-void gf_static_files_prepare(ghttp_server *s)
+static int prepare_if_wanted(ghttp_server *s)
 {
     struct gf_static_files *files;
 
-    if (!s->router || gf_server_state(s) != GF_SERVER_NEW || s->error[0])
-        return;
     if (!s->chain.files && !*s->settings.server_root && !*s->settings.search_paths)
-        return;
+        return 0;
     files = files_of(s);
-    if (!files)
-        gf_server_fail(s, -ENOMEM, "ghttp_server_start(): no memory for the files' service");
-    else
-        prepare(s, files);
+    return files ? prepare(s, files) : -ENOMEM;
+}
+
+void gf_static_files_attach(ghttp_server *s)
+{
+    if (gf_server_state(s) == GF_SERVER_NEW)
+        s->prepare = prepare_if_wanted;
 }

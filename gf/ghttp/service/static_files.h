@@ -45,8 +45,8 @@ struct gf_static_files {
     bool links;
 };
 
-/* Makes the service ready, if the server has one. A mistake is left on the server. Before its start. */
-void gf_static_files_prepare(ghttp_server *s);
+/* Has the server's start make the service ready, if program or settings ask for it. */
+void gf_static_files_attach(ghttp_server *s);
 
 /* What the chain calls. */
 void gf_static_files_rewrite(const struct gf_chain_files *files, struct ghttp_request *r);

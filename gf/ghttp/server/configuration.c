@@ -1,0 +1,359 @@
+#include "configuration.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <gf/gcfg/gcfg.h>
+#include <gf/glog/glog.h>
+
+#include "../engine/address.h"
+
+#define VALUE_MAX 8192 /* twice the longest text in the table */
+
+/* ---- keys that GoFrame has and this library has not ---- */
+
+#define LOG "the log is set up by the program, see glog.h"
+#define FILES "files are not set up by this key"
+#define COOKIES "cookies are not set up by this key"
+#define SESSIONS "sessions are not set up by this key"
+#define OPENAPI "OpenAPI is not supported"
+#define PPROF "profiles are not supported"
+
+/* A row of the settings' table comes before these. */
+static const struct {
+    const char *key, *reason;
+} refusals[] = {
+    {"listeners", "listening sockets are named by address and httpsAddr"},
+    {"endpoints", "service registries are not supported"},
+    {"tlsConfig", "TLS is set up by httpsCertPath and httpsKeyPath"},
+    {"view", "templates are not supported"},
+    {"rewrites", FILES},
+    {"indexFiles", FILES},
+    {"indexFolder", FILES},
+    {"serverRoot", FILES},
+    {"searchPaths", FILES},
+    {"staticPaths", FILES},
+    {"fileServerEnabled", FILES},
+    {"cookieMaxAge", COOKIES},
+    {"cookiePath", COOKIES},
+    {"cookieDomain", COOKIES},
+    {"cookieSameSite", COOKIES},
+    {"cookieSecure", COOKIES},
+    {"cookieHttpOnly", COOKIES},
+    {"sessionIdName", SESSIONS},
+    {"sessionMaxAge", SESSIONS},
+    {"sessionCookieMaxAge", SESSIONS},
+    {"sessionPath", SESSIONS},
+    {"sessionStorage", SESSIONS},
+    {"sessionCookieOutput", SESSIONS},
+    {"logger", LOG},
+    {"logPath", LOG},
+    {"logLevel", LOG},
+    {"logStdout", LOG},
+    {"errorStack", LOG},
+    {"errorLogEnabled", LOG},
+    {"errorLogPattern", LOG},
+    {"accessLogEnabled", LOG},
+    {"accessLogPattern", LOG},
+    {"pprofEnabled", PPROF},
+    {"pprofPattern", PPROF},
+    {"openapiPath", OPENAPI},
+    {"swaggerPath", OPENAPI},
+    {"swaggerUITemplate", OPENAPI},
+    {"gracefulTimeout", "a restart waits for the new process, not for a time; see gracefulReadyTimeout"},
+    {"formParsingMemory", "a form is held in memory whole; see clientMaxBodySize"},
+    {"nameToUriType", "objects cannot be bound to routes"},
+};
+
+static const char *refusal_of(const char *key)
+{
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
+        if (gcfg_is_same_key(refusals[i].key, key))
+            return refusals[i].reason;
+    return NULL;
+}
+
+/* Whoever switches off what there is not has got what he wants. */
+static bool asks_for_nothing(const gcfg_node *node)
+{
+    const char *text = gcfg_node_text(node);
+
+    return text ? !*text || !strcasecmp(text, "false") || !strcmp(text, "0") : !gcfg_node_count(node);
+}
+
+/* ---- one value ---- */
+
+/* It works while patterns are bound, which they are by now. */
+static int offer_route_over_write(ghttp_server *s, const char *value, char *error, size_t size)
+{
+    bool before = s->settings.route_over_write;
+    int result = gf_settings_offer(&s->settings, "routeOverWrite", value, error, size);
+
+    if (result < 0 || s->settings.route_over_write == before)
+        return result;
+    s->settings.route_over_write = before;
+    snprintf(error, size, "\"routeOverWrite\": only the program can set it, before it binds");
+    return -EINVAL;
+}
+
+static int offer(ghttp_server *s, const char *key, const char *value, char *error, size_t size)
+{
+    const struct gf_setting *row = gf_settings_find(key);
+    struct gf_address *addresses;
+    size_t count;
+    int result;
+
+    if (!strcmp(row->key, "routeOverWrite"))
+        return offer_route_over_write(s, value, error, size);
+    result = gf_settings_offer(&s->settings, key, value, error, size);
+    if (result < 0 || (strcmp(row->key, "address") != 0 && strcmp(row->key, "httpsAddr") != 0))
+        return result;
+    result = gf_address_parse_list(value, &addresses, &count, error, size);
+    if (!result)
+        free(addresses);
+    return result;
+}
+
+/* ---- the file ---- */
+
+struct reading {
+    ghttp_server *s;
+    const gcfg *cfg;
+    const gcfg_node *node;
+    char *error;
+    size_t size;
+};
+
+__attribute__((format(printf, 3, 4))) static int fail_at(const struct reading *r, const gcfg_node *node,
+                                                         const char *format, ...)
+{
+    char text[GF_SERVER_ERROR_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    snprintf(r->error, r->size, "%s:%d:%d: %s", gcfg_path(r->cfg), gcfg_node_line(node), gcfg_node_column(node), text);
+    return -EINVAL;
+}
+
+/* A list as the comma list that the settings know. */
+static int join(const struct reading *r, const gcfg_node *list, char *value, size_t size)
+{
+    size_t length = 0;
+
+    value[0] = 0;
+    for (const gcfg_node *item = gcfg_node_first(list); item; item = gcfg_node_next(item)) {
+        const char *text = gcfg_node_text(item);
+        int added;
+
+        if (!text || strchr(text, ','))
+            return fail_at(r, item, "\"%s\": an item of a list is a text without a comma", gcfg_node_key(list));
+        added = snprintf(value + length, size - length, "%s%s", length ? "," : "", text);
+        if (added < 0 || (size_t)added >= size - length)
+            return fail_at(r, item, "\"%s\": the list is longer than %zu bytes", gcfg_node_key(list), size - 1);
+        length += (size_t)added;
+    }
+    return 0;
+}
+
+static int take_value(const struct reading *r, const gcfg_node *node)
+{
+    char list[VALUE_MAX], error[GF_SERVER_ERROR_MAX];
+    const char *value = gcfg_node_text(node);
+    int result;
+
+    if (gcfg_node_kind(node) == GCFG_NULL) /* as if it were not there */
+        return 0;
+    if (gcfg_node_kind(node) == GCFG_MAP)
+        return fail_at(r, node, "\"%s\": a setting is one value or a list, not a map", gcfg_node_key(node));
+    if (!value) {
+        result = join(r, node, list, sizeof(list));
+        if (result < 0)
+            return result;
+        value = list;
+    }
+    result = offer(r->s, gcfg_node_key(node), value, error, sizeof(error));
+    return result < 0 ? fail_at(r, node, "%s", error) : 0;
+}
+
+static int take_name(const struct reading *r, const gcfg_node *node)
+{
+    const char *text = gcfg_node_text(node);
+
+    if (asks_for_nothing(node) || (text && !strcmp(text, r->s->name)))
+        return 0;
+    return fail_at(r, node, "\"name\": the name of a server is what the program gives g_server(), here \"%s\"",
+                   r->s->name);
+}
+
+static void warn_unknown(const struct reading *r, const gcfg_node *node)
+{
+    char error[GF_SERVER_ERROR_MAX];
+
+    gf_settings_offer(&r->s->settings, gcfg_node_key(node), "", error, sizeof(error));
+    glog_warning("server \"%s\": %s:%d:%d: %s", r->s->name, gcfg_path(r->cfg), gcfg_node_line(node),
+                 gcfg_node_column(node), error);
+}
+
+static int take_member(const struct reading *r, const gcfg_node *node)
+{
+    const char *key = gcfg_node_key(node), *reason;
+
+    for (const gcfg_node *other = gcfg_node_first(r->node); other != node; other = gcfg_node_next(other))
+        if (gcfg_is_same_key(gcfg_node_key(other), key))
+            return fail_at(r, node, "\"%s\": is in line %d already, as \"%s\"", key, gcfg_node_line(other),
+                           gcfg_node_key(other));
+    if (gf_settings_find(key))
+        return take_value(r, node);
+    if (gcfg_is_same_key(key, "name"))
+        return take_name(r, node);
+    reason = refusal_of(key);
+    if (reason)
+        return asks_for_nothing(node) ? 0 : fail_at(r, node, "\"%s\": %s", key, reason);
+    if (gcfg_node_kind(node) != GCFG_MAP) /* else it is another server */
+        warn_unknown(r, node);
+    return 0;
+}
+
+/* GoFrame's rule: the server's own map if there is one, else the map of all; never both. */
+static int take_file(struct reading *r)
+{
+    const gcfg_node *all = gcfg_get(r->cfg, "server"), *own = gcfg_node_member(all, r->s->name);
+    int result = 0;
+
+    r->node = own && gcfg_node_kind(own) == GCFG_MAP ? own : all;
+    if (!r->node || gcfg_node_kind(r->node) == GCFG_NULL)
+        return 0;
+    if (gcfg_node_kind(r->node) != GCFG_MAP)
+        return fail_at(r, r->node, "\"server\": this is no map of settings");
+    for (const gcfg_node *node = gcfg_node_first(r->node); node && !result; node = gcfg_node_next(node))
+        result = take_member(r, node);
+    return result;
+}
+
+static int read_file(ghttp_server *s, char *error, size_t size)
+{
+    struct reading r = {.s = s, .error = error, .size = size};
+    char found[PATH_MAX];
+    const char *path = s->config_file;
+    gcfg *cfg;
+    int result;
+
+    if (!path) {
+        result = gcfg_find(found, sizeof(found));
+        if (result == -ENOENT)
+            return 0;
+        if (result < 0) {
+            snprintf(error, size, "GF_GCFG_FILE: the path is too long");
+            return result;
+        }
+        path = found;
+    }
+    result = gcfg_load(path, &cfg, error, size);
+    if (result < 0)
+        return result;
+    glog_debug("server \"%s\": reads its settings from %s", s->name, path);
+    r.cfg = cfg;
+    result = take_file(&r);
+    gcfg_free(cfg);
+    return result;
+}
+
+/* ---- the environment ---- */
+
+#define PREFIX "GF_SERVER_"
+
+/* Letters and digits in lower case, nothing else: a variable's name can hold no more. false: too long. */
+static bool fold(const char *text, size_t length, char *folded, size_t size)
+{
+    size_t used = strlen(folded);
+
+    for (size_t i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)text[i]))
+            continue;
+        if (used + 1 >= size)
+            return false;
+        folded[used++] = (char)tolower((unsigned char)text[i]);
+    }
+    folded[used] = 0;
+    return true;
+}
+
+/* name: the server's for a variable of this server alone, "" for one of all. */
+static const struct gf_setting *find_named(const char *variable, size_t length, const char *name)
+{
+    char wanted[256] = "";
+
+    if (!fold(variable, length, wanted, sizeof(wanted)))
+        return NULL;
+    for (size_t i = 0; i < gf_setting_count; i++) {
+        const char *key = gf_setting_table[i].key;
+        char known[256] = "";
+
+        if (fold(name, strlen(name), known, sizeof(known)) && fold(key, strlen(key), known, sizeof(known)) &&
+            !strcmp(known, wanted))
+            return &gf_setting_table[i];
+    }
+    return NULL;
+}
+
+/* GF_SERVER_RELOAD is how a restart passes listeners on, and never a setting. */
+static bool is_reserved(const char *variable, size_t length)
+{
+    static const char word[] = "RELOAD";
+
+    return length == sizeof(word) - 1 && !memcmp(variable, word, length);
+}
+
+static bool is_upper(const char *variable, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (islower((unsigned char)variable[i]))
+            return false;
+    return true;
+}
+
+/* What is no setting is left alone: orchestrators make variables of such names for their own ends. */
+static int read_variables(ghttp_server *s, const char *name, char *error, size_t size)
+{
+    for (char **entry = environ; entry && *entry; entry++) {
+        const char *rest = *entry + sizeof(PREFIX) - 1;
+        const struct gf_setting *row;
+        char why[GF_SERVER_ERROR_MAX];
+        size_t length;
+        int result;
+
+        if (strncmp(*entry, PREFIX, sizeof(PREFIX) - 1) != 0)
+            continue;
+        length = strcspn(rest, "=");
+        if (!rest[length] || is_reserved(rest, length) || !is_upper(rest, length))
+            continue;
+        row = find_named(rest, length, name);
+        if (!row)
+            continue;
+        result = offer(s, row->key, rest + length + 1, why, sizeof(why));
+        if (result < 0) {
+            snprintf(error, size, "environment variable %s%.*s: %s", PREFIX, (int)length, rest, why);
+            return result;
+        }
+    }
+    return 0;
+}
+
+int gf_configuration_read(ghttp_server *s, char *error, size_t size)
+{
+    int result = read_file(s, error, size);
+
+    if (!result)
+        result = read_variables(s, "", error, size);
+    if (!result)
+        result = read_variables(s, s->name, error, size);
+    return result;
+}
