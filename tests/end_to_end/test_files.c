@@ -38,7 +38,7 @@ static void begin(const char *setting)
     char *line;
 
     cr_assert(ne(ptr, mkdtemp(folder), NULL));
-    run("mkdir -p www/folder www/site/a www/empty www/.git assets more secret www/.well-known &&"
+    run("mkdir -p www/folder www/site/a www/empty empty www/.git assets more secret www/.well-known &&"
         " printf 0123456789 >www/plain.txt && printf more >more/more.txt && printf wrong >more/plain.txt &&"
         " printf shadow >www/shadowed.txt && printf index >www/site/index.html && printf htm >www/site/a/index.htm &&"
         " printf css >assets/x.css && printf deep >more/x.css && printf secret >secret/s &&"
@@ -79,7 +79,7 @@ static void stop(void)
     client_close(client);
     cr_assert(eq(int, process_stop(process), 0));
     process_free(process);
-    run("rm -rf www assets more secret");
+    run("rm -rf www empty assets more secret");
     rmdir(folder);
 }
 
@@ -461,6 +461,7 @@ Test(files, need_no_route)
     client_close(client);
     client = client_connect_port(only_port);
     expect("/plain.txt", 200, "0123456789");
+    expect("/more.txt", 200, "more"); /* by the setting searchPaths */
     expect("/none", 404, "Not Found");
     expect("/", 403, "Forbidden");
     cr_expect(eq(int, ask("POST", "/plain.txt", "Content-Length: 0\r\n")->status, 404));

@@ -78,6 +78,8 @@ int main(int argc, char **argv)
     ghttp_server_set_root(only, path);
     snprintf(path, sizeof(path), "%s/more", argv[1]);
     ghttp_server_add_search_path(s, path);
+    snprintf(path, sizeof(path), "%s/empty, %s/more", argv[1], argv[1]);
+    ghttp_server_set(only, "searchPaths", path);
     snprintf(path, sizeof(path), "%s/assets", argv[1]);
     ghttp_server_add_static_path(s, "/assets", path);
     snprintf(path, sizeof(path), "%s/more", argv[1]);

@@ -45,7 +45,7 @@ const struct gf_setting gf_setting_table[] = {
         "handlers of the process that may block at once; beyond, requests are answered 503; the first server decides"),
     ROW("serverRoot", GF_SETTING_TEXT, server_root, "", 0, 4096, "the folder whose files are served; empty: none"),
     ROW("searchPaths", GF_SETTING_TEXT, search_paths, "", 0, 4096,
-        "folders, separated by colons, that are searched for a file behind serverRoot"),
+        "folders, separated by commas, that are searched for a file behind serverRoot"),
     ROW("indexFiles", GF_SETTING_TEXT, index_files, "index.html,index.htm", 0, 1024,
         "files that stand for their folder, as a comma list, the first that there is"),
     ROW("indexFolder", GF_SETTING_BOOL, index_folder, "false", 0, 1,

@@ -183,14 +183,14 @@ static int add_mapping(ghttp_server *s, struct gf_static_files *files, const cha
     return 0;
 }
 
-/* Calls fn for each part of a list that is not empty. */
-static int each_part(ghttp_server *s, const char *list, char separator,
+/* Calls fn for each part of a comma list that is not empty. */
+static int each_part(ghttp_server *s, const char *list,
                      int (*fn)(ghttp_server *s, struct gf_static_files *files, const char *part))
 {
-    char *copy = strdup(list), *rest = copy, *part, separators[2] = {separator, '\0'};
+    char *copy = strdup(list), *rest = copy, *part;
     int result = copy ? 0 : gf_server_fail(s, -ENOMEM, "ghttp_server_start(): no memory for a list");
 
-    while (result == 0 && (part = strsep(&rest, separators))) {
+    while (result == 0 && (part = strsep(&rest, ","))) {
         part += strspn(part, " ");
         if (*part)
             result = fn(s, (struct gf_static_files *)s->chain.files, part);
@@ -239,10 +239,10 @@ static int prepare(ghttp_server *s, struct gf_static_files *files)
     if (!result && *set->server_root)
         result = add_mapping(s, files, "", set->server_root);
     if (!result)
-        result = each_part(s, set->search_paths, ':', add_search);
+        result = each_part(s, set->search_paths, add_search);
     for (size_t i = 0; i < files->search_count && !result; i++)
         result = add_mapping(s, files, "", files->search[i]);
-    return result ? result : each_part(s, set->index_files, ',', add_index);
+    return result ? result : each_part(s, set->index_files, add_index);
 }
 
 static int prepare_if_wanted(ghttp_server *s)
