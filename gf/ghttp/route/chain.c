@@ -147,6 +147,7 @@ static void complete(struct ghttp_request *r)
 static void finish(struct ghttp_request *r)
 {
     if (r->response.sent) { /* what is left of it follows as it is */
+        gf_request_run_before_output(r);
         if (r->response.failed)
             log_failed(r);
         return;
@@ -155,6 +156,7 @@ static void finish(struct ghttp_request *r)
         complete(r);
     if (r->response.failed)
         replace_failed(r);
+    gf_request_run_before_output(r); /* last, so that a response that was replaced has its cookies too */
 }
 
 static bool serve_file(const struct gf_chain *chain, struct ghttp_request *r)

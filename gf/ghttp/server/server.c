@@ -14,6 +14,7 @@
 #include "../engine/engine.h"
 #include "../engine/tls.h"
 #include "configuration.h"
+#include "cookie_defaults.h"
 #include "routes.h"
 
 ghttp_server *gf_server_new(const char *name)
@@ -215,8 +216,10 @@ static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inherita
                           size_t size)
 {
     struct wanted wanted = {.http = NULL};
-    int result = find_addresses(s, &wanted, error, size);
+    int result = gf_cookie_defaults_check(&s->settings, error, size);
 
+    if (!result)
+        result = find_addresses(s, &wanted, error, size);
     if (!result)
         result = get_listeners(s, &wanted, inheritance, error, size);
     if (!result)
