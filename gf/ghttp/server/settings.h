@@ -32,6 +32,11 @@ struct gf_settings {
     char *admin_token;
     char *admin_exe_folders;
     char *graceful_health_path;
+    char *server_root;
+    char *search_paths;
+    char *index_files;
+    bool index_folder;
+    bool follow_links;
     char *cookie_path;
     char *cookie_domain;
     char *cookie_same_site;
