@@ -199,6 +199,33 @@ GF_API int ghttp_server_bind(ghttp_server *s, const char *pattern, ghttp_handler
 /** The same with an argument for the handler (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
 GF_API int ghttp_server_bind_with(ghttp_server *s, const char *pattern, ghttp_handler *fn, void *arg);
 
+/* ---- servers: files ---------------------------------------------------------------------------- */
+/*
+ * A server whose program names a folder here answers GET and HEAD with its files: a file comes before a route, a route
+ * before a folder. Nothing outside of the folders is ever served, nor are names that begin with a dot (but
+ * `.well-known`). docs/files.md says more. A server may have files and no route.
+ */
+
+/** The folder of files for all paths, the first to be searched: the setting `serverRoot`. Thread: before start. */
+GF_API int ghttp_server_set_root(ghttp_server *s, const char *folder);
+/** Another one, searched behind those before it. At most 16. @return 0, -EINVAL, -ENOSPC. Thread: before start. */
+GF_API int ghttp_server_add_search_path(ghttp_server *s, const char *folder);
+/**
+ * A folder for the paths below a prefix, searched before those for all paths, the longest prefix first: with
+ * ("/assets", "/srv/a"), `/assets/x.css` is `/srv/a/x.css`. At most 64. @return 0, -EINVAL, -ENOSPC.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_add_static_path(ghttp_server *s, const char *prefix, const char *folder);
+/** The files that stand for their folder, as a comma list: the setting `indexFiles`. Thread: before start. */
+GF_API int ghttp_server_set_index_files(ghttp_server *s, const char *list);
+/** Whether a folder without such a file is listed (else: 403): the setting `indexFolder`. Thread: before start. */
+GF_API int ghttp_server_set_index_folder(ghttp_server *s, bool on);
+/**
+ * Requests for exactly the path `from` are served, by files and routes, as if they were for `to`. Both begin with '/'
+ * and have no percent-encoding and no query. At most 256. @return 0, -EINVAL, -EEXIST, -ENOSPC, -ENOMEM.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_set_rewrite(ghttp_server *s, const char *from, const char *to);
 /** What ghttp_server_routes() tells of a binding; the texts live as long as the server. */
 typedef struct ghttp_route {
     const char *method;     /**< "GET", or "ALL" */
@@ -747,6 +774,42 @@ GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int statu
  *         is collected further; -EIO: it has failed before; -EALREADY: it is final; -ENOMEM.
  */
 GF_API int ghttp_response_flush(ghttp_request *r);
+
+/**
+ * Sends one server-sent event, and makes the response an event stream (`text/event-stream`, not to be cached) with the
+ * first one. Each line of the data, however it ends, becomes a line of the event.
+ * @param event its kind; NULL: none, a "message" to the browser.
+ * @param id what the browser sends as `Last-Event-ID` when it comes again; NULL: none.
+ * @return 0; -EINVAL for data that is NULL, or an event or id with a line's end: nothing was sent; -EALREADY when the
+ *         response streams something else; else as ghttp_response_flush().
+ */
+GF_API int ghttp_response_event(ghttp_request *r, const char *event, const char *id, const char *data);
+
+/* ---- responses: files, and JSON for other sites ------------------------------------------------ */
+/* All of these: the request's own thread. docs/files.md says more. */
+
+/**
+ * Answers with a file, as its request asks for it: whole, in parts (`Range`) or not at all because the client has it
+ * (304). The type follows the name's extension, unless the handler has set a Content-Type. The file is sent when the
+ * handler has ended; what it writes besides is not. Symbolic links are followed: the path is the program's own.
+ * @param path from the working folder, if it does not begin with '/'.
+ * @return 0; -ENOENT for no regular file, -EACCES, -EMFILE, ...: the answer is then a 404, 403, 503 or 500, until the
+ *         handler makes it another; -EALREADY after a flush.
+ */
+GF_API int ghttp_response_serve_file(ghttp_request *r, const char *path);
+
+/**
+ * ghttp_response_serve_file(), to be saved by the browser instead of shown.
+ * @param name the name to save it by, UTF-8; NULL: that of the file.
+ */
+GF_API int ghttp_response_serve_download(ghttp_request *r, const char *path, const char *name);
+
+/**
+ * Replaces the body by a call of a JavaScript function with this JSON, for pages of other sites (JSONP).
+ * @param callback the function's name as the client sent it: `a`, `a.b` or `a[0]`, at most 128 bytes.
+ * @return 0; -EINVAL for another callback: then the answer is a 400. JSON that is NULL: a 500.
+ */
+GF_API int ghttp_response_write_jsonp(ghttp_request *r, const char *callback, const struct cJSON *json);
 
 /* ---- cookies of responses --------------------------------------------------------------------- */
 /* All of these: the request's own thread. */

@@ -304,6 +304,8 @@ int ghttp_response_flush(ghttp_request *r)
         return -EIO;
     if (r->response.final)
         return -EALREADY;
+    if (r->response.file_fd >= 0) /* it is sent from its descriptor when the handler has ended */
+        return 0;
     if (!r->transport)
         return -ENOTSUP;
     if (!r->response.sent)

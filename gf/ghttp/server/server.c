@@ -262,7 +262,9 @@ int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, i
         result = -EINVAL;
     else if ((result = gf_configuration_read(s, error, sizeof(error))) < 0)
         gf_server_fail(s, result, "ghttp_server_start(): %s", error);
-    else if (!gf_router_count(s->router))
+    else if (s->prepare && (result = s->prepare(s)) < 0)
+        gf_server_fail(s, result, "ghttp_server_start(): %s", strerror(-result)); /* unless it has said more */
+    else if (!gf_router_count(s->router) && !s->chain.files)
         result = gf_server_fail(s, -EINVAL, "ghttp_server_start(): no route is bound; call ghttp_server_bind() first");
     else if ((result = open_and_serve(s, inheritance, drained_fd, error, sizeof(error))) < 0)
         gf_server_fail(s, result, "ghttp_server_start(): %s", error);

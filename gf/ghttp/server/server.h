@@ -44,6 +44,9 @@ struct ghttp_server {
     size_t listener_count;
     struct gf_service service;
     struct gf_server_logs logs;
+    /* What a floor above does at the start once the settings are known; NULL: nothing. 0 or a negative errno, with a
+     * sentence left by gf_server_fail(). */
+    int (*prepare)(ghttp_server *s);
     _Atomic(struct gf_session_files *) session_files; /* the service floor's; NULL: no request has needed them yet */
     bool stop_asked;                                  /* by ghttp_server_shutdown(); under the state machine's lock */
     int64_t drain_until_ms;                           /* CLOCK_MONOTONIC */

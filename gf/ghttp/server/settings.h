@@ -42,6 +42,11 @@ struct gf_settings {
     bool access_log_enabled;
     int64_t rotate_size;
     int64_t rotate_backup_limit;
+    char *server_root;
+    char *search_paths;
+    char *index_files;
+    bool index_folder;
+    bool follow_links;
     char *cookie_path;
     char *cookie_domain;
     char *cookie_same_site;
