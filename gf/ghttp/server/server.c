@@ -28,6 +28,7 @@ ghttp_server *gf_server_new(const char *name)
     if (!s->router)
         goto fail_settings;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->life, NULL);
     snprintf(s->name, sizeof(s->name), "%s", name);
     s->chain.router = s->router;
     s->chain.pace = &s->pace;
@@ -243,7 +244,7 @@ static void log_listeners(const ghttp_server *s)
     }
 }
 
-int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd)
+static int start(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd)
 {
     char error[GF_SERVER_ERROR_MAX];
     int result = 0;
@@ -274,10 +275,22 @@ int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, i
     return 0;
 }
 
+int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd)
+{
+    int result;
+
+    pthread_mutex_lock(&s->life);
+    result = start(s, inheritance, drained_fd);
+    pthread_mutex_unlock(&s->life);
+    return result;
+}
+
 /* ---- the other states ---- */
 
 void gf_server_drain(ghttp_server *s, int grace_ms, int64_t until_ms)
 {
+    pthread_mutex_lock(&s->life); /* a client who was let in first of all may have asked for the end already */
+    pthread_mutex_unlock(&s->life);
     s->drain_until_ms = until_ms;
     atomic_store(&s->state, GF_SERVER_DRAINING);
     gf_engine_cease(&s->service);
