@@ -5,9 +5,11 @@
 #include <gf/ghttp/ghttp.h>
 
 #include "restart/graceful.h"
+#include "service/static_files.h"
 
 int ghttp_server_start(ghttp_server *s)
 {
+    gf_static_files_attach(s);
     return gf_graceful_start_server(s);
 }
 

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <gf/export.h>
 
@@ -198,6 +199,33 @@ GF_API int ghttp_server_bind(ghttp_server *s, const char *pattern, ghttp_handler
 /** The same with an argument for the handler (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
 GF_API int ghttp_server_bind_with(ghttp_server *s, const char *pattern, ghttp_handler *fn, void *arg);
 
+/* ---- servers: files ---------------------------------------------------------------------------- */
+/*
+ * A server whose program names a folder here answers GET and HEAD with its files: a file comes before a route, a route
+ * before a folder. Nothing outside of the folders is ever served, nor are names that begin with a dot (but
+ * `.well-known`). docs/files.md says more. A server may have files and no route.
+ */
+
+/** The folder of files for all paths, the first to be searched: the setting `serverRoot`. Thread: before start. */
+GF_API int ghttp_server_set_root(ghttp_server *s, const char *folder);
+/** Another one, searched behind those before it. At most 16. @return 0, -EINVAL, -ENOSPC. Thread: before start. */
+GF_API int ghttp_server_add_search_path(ghttp_server *s, const char *folder);
+/**
+ * A folder for the paths below a prefix, searched before those for all paths, the longest prefix first: with
+ * ("/assets", "/srv/a"), `/assets/x.css` is `/srv/a/x.css`. At most 64. @return 0, -EINVAL, -ENOSPC.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_add_static_path(ghttp_server *s, const char *prefix, const char *folder);
+/** The files that stand for their folder, as a comma list: the setting `indexFiles`. Thread: before start. */
+GF_API int ghttp_server_set_index_files(ghttp_server *s, const char *list);
+/** Whether a folder without such a file is listed (else: 403): the setting `indexFolder`. Thread: before start. */
+GF_API int ghttp_server_set_index_folder(ghttp_server *s, bool on);
+/**
+ * Requests for exactly the path `from` are served, by files and routes, as if they were for `to`. Both begin with '/'
+ * and have no percent-encoding and no query. At most 256. @return 0, -EINVAL, -EEXIST, -ENOSPC, -ENOMEM.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_set_rewrite(ghttp_server *s, const char *from, const char *to);
 /** What ghttp_server_routes() tells of a binding; the texts live as long as the server. */
 typedef struct ghttp_route {
     const char *method;     /**< "GET", or "ALL" */
@@ -746,6 +774,133 @@ GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int statu
  *         is collected further; -EIO: it has failed before; -EALREADY: it is final; -ENOMEM.
  */
 GF_API int ghttp_response_flush(ghttp_request *r);
+
+/**
+ * Sends one server-sent event, and makes the response an event stream (`text/event-stream`, not to be cached) with the
+ * first one. Each line of the data, however it ends, becomes a line of the event.
+ * @param event its kind; NULL: none, a "message" to the browser.
+ * @param id what the browser sends as `Last-Event-ID` when it comes again; NULL: none.
+ * @return 0; -EINVAL for data that is NULL, or an event or id with a line's end: nothing was sent; -EALREADY when the
+ *         response streams something else; else as ghttp_response_flush().
+ */
+GF_API int ghttp_response_event(ghttp_request *r, const char *event, const char *id, const char *data);
+
+/* ---- responses: files, and JSON for other sites ------------------------------------------------ */
+/* All of these: the request's own thread. docs/files.md says more. */
+
+/**
+ * Answers with a file, as its request asks for it: whole, in parts (`Range`) or not at all because the client has it
+ * (304). The type follows the name's extension, unless the handler has set a Content-Type. The file is sent when the
+ * handler has ended; what it writes besides is not. Symbolic links are followed: the path is the program's own.
+ * @param path from the working folder, if it does not begin with '/'.
+ * @return 0; -ENOENT for no regular file, -EACCES, -EMFILE, ...: the answer is then a 404, 403, 503 or 500, until the
+ *         handler makes it another; -EALREADY after a flush.
+ */
+GF_API int ghttp_response_serve_file(ghttp_request *r, const char *path);
+
+/**
+ * ghttp_response_serve_file(), to be saved by the browser instead of shown.
+ * @param name the name to save it by, UTF-8; NULL: that of the file.
+ */
+GF_API int ghttp_response_serve_download(ghttp_request *r, const char *path, const char *name);
+
+/**
+ * Replaces the body by a call of a JavaScript function with this JSON, for pages of other sites (JSONP).
+ * @param callback the function's name as the client sent it: `a`, `a.b` or `a[0]`, at most 128 bytes.
+ * @return 0; -EINVAL for another callback: then the answer is a 400. JSON that is NULL: a 500.
+ */
+GF_API int ghttp_response_write_jsonp(ghttp_request *r, const char *callback, const struct cJSON *json);
+
+/* ---- cookies of responses --------------------------------------------------------------------- */
+/* All of these: the request's own thread. */
+
+/** Whether pages of other sites may send a cookie along. */
+enum ghttp_same_site {
+    GHTTP_SAME_SITE_UNSET,  /**< not said: most browsers then do as for Lax */
+    GHTTP_SAME_SITE_LAX,    /**< only when the user follows a link to this site */
+    GHTTP_SAME_SITE_STRICT, /**< never */
+    GHTTP_SAME_SITE_NONE,   /**< always; needs `secure` */
+};
+
+/** A cookie for ghttp_response_set_cookie_with(). Of what is 0 or NULL the client is told nothing. */
+struct ghttp_cookie {
+    const char *name;   /**< a token: letters, digits and !#$%&'*+-.^_`|~ */
+    const char *value;  /**< visible ASCII without quotes, comma, semicolon and backslash; NULL: empty */
+    const char *domain; /**< this host and all below it; NULL: the host that was asked alone */
+    const char *path;   /**< the paths that it is for, from '/' on; NULL: those beside the request's */
+    long max_age;       /**< seconds; 0: until the browser ends; negative: the browser forgets it now */
+    time_t expires;     /**< the same as a date, for clients that do not know max_age */
+    bool secure;        /**< over HTTPS only */
+    bool http_only;     /**< not for scripts */
+    bool partitioned;   /**< one for each site that embeds this one; needs `secure` */
+    enum ghttp_same_site same_site;
+};
+
+/**
+ * Sets a cookie with the attributes that the settings cookieMaxAge, cookiePath, cookieDomain, cookieSameSite,
+ * cookieSecure and cookieHttpOnly give, replacing one that this response has set by the same name. A value with other
+ * characters than a cookie can carry is refused, not changed: encode it (as base64url, or percent-encoded).
+ * @return 0; -EINVAL for a name or value that a cookie cannot have; -E2BIG for more than 4,096 bytes of both, or
+ *         -E2BIG and -ENOSPC as ghttp_response_set_header(); -EALREADY after the first flush; -ENOMEM.
+ */
+GF_API int ghttp_response_set_cookie(ghttp_request *r, const char *name, const char *value);
+
+/**
+ * The same with all attributes as they are in the cookie, without the settings. What browsers throw away is refused
+ * too: SameSite=None, `partitioned` and the prefix `__Secure-` without `secure`; the prefix `__Host-` with a domain,
+ * without `secure` or with another path than "/".
+ * @param cookie the caller's, copied.
+ * @return as ghttp_response_set_cookie().
+ */
+GF_API int ghttp_response_set_cookie_with(ghttp_request *r, const struct ghttp_cookie *cookie);
+
+/**
+ * Has the client forget a cookie that ghttp_response_set_cookie() has set. For one with another path or domain, set it
+ * with these and a negative max_age.
+ * @return as ghttp_response_set_cookie().
+ */
+GF_API int ghttp_response_remove_cookie(ghttp_request *r, const char *name);
+
+/* ---- sessions --------------------------------------------------------------------------------- */
+/*
+ * What a program remembers of a client from one request to the next: values under keys, in a file of the server, found
+ * by an id that the client carries in a cookie. docs/sessions.md has the rules. All of these: the request's own thread.
+ *
+ * A session begins with the first value that is set, ends sessionMaxAge after its last use or when it has no value
+ * any more, and is saved before the response goes out. An id that the client made up is never used. At most 256
+ * values and 64 KiB of keys and values.
+ */
+
+/** The id: 32 digits, lower-case hexadecimal; NULL while there is no session. Whoever has it is the client: keep it
+ * out of pages and logs. */
+GF_API const char *ghttp_session_id(ghttp_request *r);
+/** A value, as this request sees it; NULL: there is none. Lives until the request ends. */
+GF_API const char *ghttp_session_get(ghttp_request *r, const char *key);
+/**
+ * Sets a value, beginning a session if there is none.
+ * @param key 1..256 bytes. @param value any text, copied; NULL takes the key away.
+ * @return 0; -EINVAL for a key; -E2BIG for more than a session holds; -EALREADY when a session would begin after the
+ *         first flush, which its cookie cannot follow; what the folder of the sessions cannot do (-EACCES …); -ENOMEM.
+ */
+GF_API int ghttp_session_set(ghttp_request *r, const char *key, const char *value);
+/** Takes a value away; with the last one the session ends. 0 (also if there was none) or as ghttp_session_set(). */
+GF_API int ghttp_session_remove(ghttp_request *r, const char *key);
+/** Takes all values away; unless new ones are set the session ends, and its cookie goes: a logout. 0 or -ENOMEM. */
+GF_API int ghttp_session_clear(ghttp_request *r);
+/**
+ * Gives the session another id and keeps its values; the old id is worth nothing from the end of the request on. Call
+ * it whenever a client gets more rights than before: at each login.
+ * @return 0 (also while there is no session: a new one has a new id); -EALREADY after the first flush; -EIO: no random
+ *         numbers; -ENOMEM.
+ */
+GF_API int ghttp_session_regenerate(ghttp_request *r);
+/**
+ * How long this session lives after its last use, in the place of sessionMaxAge, and how long the browser keeps its
+ * cookie, in the place of sessionCookieMaxAge unless that is 0.
+ * @param seconds 1..34560000 (400 days); 0: as the settings say again.
+ * @return 0; -EINVAL; -ENOENT while there is no session; -ENOMEM.
+ */
+GF_API int ghttp_session_set_max_age(ghttp_request *r, long seconds);
 
 GF_END_DECLS
 

@@ -424,7 +424,9 @@ Test(restart_protocol, garbage_in_the_environment_is_no_hand_over, .fini = finis
         "{\"version\":1,\"parent\":1,\"control\":-1,\"servers\":{}}",
         "{\"version\":1,\"parent\":1,\"control\":1e300,\"servers\":{\"s1\":{\"http\":\":1#5\",\"https\":\"\"}}}",
         "{\"version\":1,\"parent\":1,\"control\":5,\"servers\":{\"s1\":{\"http\":\":1#5\",\"https\":\"\"}}}",
-        "{\"version\":1,\"parent\":1,\"control\":6,\"servers\":{\"s1\":{\"http\":\":1#99999999999999999999\"}}}",
+        ("{\"version\":1,\"parent\":1,\"control\":6,\"servers\":{\"s1\":{\"http\":\":1#99999999999999999999\","
+         "\"https\":"
+         "\"\"}}}"),
         "{\"version\":1,\"parent\":1,\"control\":6,\"servers\":{\"s1\":{\"http\":5,\"https\":null}}}",
         "{\"version\":1,\"parent\":1,\"control\":6,\"servers\":{\"s1\":{\"http\":\"#5\",\"https\":\"\"}},\"stderr\":5}",
     };

@@ -16,11 +16,17 @@
 /* Bytes that a stream is read in. */
 #define STREAM_BLOCK 16384
 
+/* libmicrohttpd 0.9.75 sends the last chunk of a stream after HEAD too, where the next answer is to begin. */
+static bool is_head_of_stream(const struct gf_exchange *x)
+{
+    return x->stream && !strcmp(x->request.method, "HEAD");
+}
+
 static bool closes_after(const struct gf_exchange *x)
 {
     const struct gf_service *service = x->lane->service;
 
-    return x->state < GF_EXCHANGE_READY || x->trailed || !service->limits.keep_alive ||
+    return x->state < GF_EXCHANGE_READY || x->trailed || !service->limits.keep_alive || is_head_of_stream(x) ||
            (atomic_load_explicit(&service->draining, memory_order_relaxed) && !gf_release_is_possible(x->connection));
 }
 
@@ -35,8 +41,11 @@ static ssize_t read_stream(void *cls, uint64_t position, char *data, size_t size
     (void)position;
     if (count == -1)
         return MHD_CONTENT_READER_END_OF_STREAM;
-    if (count < 0)
+    if (count < 0) {
+        gf_connection_cut(x->connection); /* 0.9.75 would leave it open */
+        x->lane->runnable = true;
         return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
     if (!count) {
         gf_connection_wait(x->connection, GF_WAIT_HANDLER);
         gf_exchange_suspend(x);
@@ -61,11 +70,14 @@ static struct MHD_Response *make_from_file(struct gf_exchange *x)
 static struct MHD_Response *make_body(struct gf_exchange *x)
 {
     struct gf_response *made = &x->request.response;
+    static char empty[1];
 
-    if (x->stream)
+    if (x->stream && made->status != 204 && made->status != 304)
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, x, NULL);
     if (made->file_fd >= 0)
         return make_from_file(x);
+    if (x->stream)
+        return MHD_create_response_from_buffer(0, empty, MHD_RESPMEM_PERSISTENT);
     return MHD_create_response_from_buffer(made->body.size, made->body.data, MHD_RESPMEM_PERSISTENT);
 }
 
@@ -137,6 +149,8 @@ bool gf_answer_queue(struct gf_exchange *x)
     if (made->failed && !x->stream)
         make_bare(x);
     response = make_body(x);
+    if (response && is_head_of_stream(x))
+        MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     queued =
         response && add_headers(x, response) && MHD_queue_response(x->mhd, (unsigned)made->status, response) == MHD_YES;
     if (response)

@@ -89,8 +89,10 @@ static const char *print_shortest(struct gf_arena *arena, double number)
 
 const char *gf_convert_number(struct gf_arena *arena, double number)
 {
-    bool whole = trunc(number) >= number && trunc(number) <= number;
-    if (whole && fabs(number) < EXACT_MAX)
+    bool small = fabs(number) < EXACT_MAX; /* from there on all are whole */
+    double cut = small ? (double)(int64_t)number : number;
+    bool whole = cut >= number && cut <= number;
+    if (whole && small)
         return gf_arena_printf(arena, "%.0f", number);
     pthread_once(&plain_once, make_plain_locale);
     if (!plain_locale)

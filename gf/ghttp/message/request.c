@@ -22,6 +22,13 @@ struct gf_value {
     void *value;
 };
 
+/* What is to be done before the head of the response is sent. */
+struct gf_before_output {
+    struct gf_before_output *next;
+    void (*fn)(struct ghttp_request *r, void *arg);
+    void *arg;
+};
+
 void gf_request_init(struct ghttp_request *r, struct gf_arena *arena, size_t body_max)
 {
     memset(r, 0, sizeof(*r));
@@ -174,4 +181,29 @@ void *ghttp_request_value(const ghttp_request *r, const char *key)
 {
     const struct gf_value *found = find_value(r, key);
     return found ? found->value : NULL;
+}
+
+/* ---- before the response goes out -------------------------------------------------------------- */
+
+int gf_request_before_output(struct ghttp_request *r, void (*fn)(struct ghttp_request *r, void *arg), void *arg)
+{
+    struct gf_before_output *added = gf_arena_alloc(r->arena, sizeof(*added));
+    if (!added)
+        return -ENOMEM;
+    added->fn = fn;
+    added->arg = arg;
+    struct gf_before_output **end = &r->before_output;
+    while (*end)
+        end = &(*end)->next;
+    *end = added;
+    return 0;
+}
+
+void gf_request_run_before_output(struct ghttp_request *r)
+{
+    while (r->before_output) {
+        struct gf_before_output *first = r->before_output;
+        r->before_output = first->next;
+        first->fn(r, first->arg);
+    }
 }

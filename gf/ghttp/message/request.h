@@ -18,8 +18,10 @@
 #include "fields.h"
 
 struct gf_arena;
+struct gf_before_output;
 struct gf_chain;
 struct gf_route;
+struct gf_session;
 struct gf_slice;
 struct gf_step;
 
@@ -109,6 +111,9 @@ struct ghttp_request {
     struct gf_way way;
     struct gf_value *values;
 
+    struct gf_session *session; /* the service floor's; NULL: nobody has asked for it */
+    struct gf_before_output *before_output;
+
     struct gf_response response;
 };
 
@@ -134,6 +139,18 @@ int gf_host_parse(struct gf_arena *arena, const char *authority, size_t size, co
 /* Percent-decodes size bytes into the arena; '+' becomes a blank where plus is set. NULL: bad encoding
  * or an encoded NUL (errno EINVAL), or no memory (errno ENOMEM). */
 char *gf_percent_decode(struct gf_arena *arena, const char *text, size_t size, bool plus);
+
+/*
+ * Has fn(r, arg) called once before the head of the response is sent: when the handler has ended, or by the first
+ * flush. What is asked for after a flush is called when the handler has ended. 0 or -ENOMEM.
+ */
+int gf_request_before_output(struct ghttp_request *r, void (*fn)(struct ghttp_request *r, void *arg), void *arg);
+/* Calls them, in the order in which they were asked for. */
+void gf_request_run_before_output(struct ghttp_request *r);
+
+/* Sets a header in the place of another one, or beside all others (NULL), with the checks of value and limits of
+ * ghttp_response_set_header(). */
+int gf_response_put_header(struct ghttp_request *r, struct gf_field *replaced, const char *name, const char *value);
 
 /* Takes the body apart as its Content-Type says, once. */
 void gf_request_parse_body(struct ghttp_request *r);

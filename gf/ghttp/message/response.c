@@ -201,19 +201,10 @@ static int check_limits(const ghttp_request *r, const struct gf_field *replaced,
     return !replaced && headers->count >= HEADERS_MAX ? -ENOSPC : 0;
 }
 
-int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value)
+int gf_response_put_header(struct ghttp_request *r, struct gf_field *replaced, const char *name, const char *value)
 {
-    if (r->response.sent || r->response.final)
-        return -EALREADY;
-    if (!name || !gf_is_token(name, strlen(name)) || is_reserved(name, value))
-        return -EINVAL;
-    if (!value) {
-        gf_fields_remove(&r->response.headers, name);
-        return 0;
-    }
     if (!gf_is_field_value(value, strlen(value)))
         return -EINVAL;
-    struct gf_field *replaced = find_header(r, name);
     int error = check_limits(r, replaced, strlen(name), strlen(value));
     if (error)
         return error;
@@ -225,6 +216,19 @@ int ghttp_response_set_header(ghttp_request *r, const char *name, const char *va
         return gf_fields_add(&r->response.headers, r->arena, name_copy, value_copy);
     *replaced = (struct gf_field){.name = name_copy, .value = value_copy};
     return 0;
+}
+
+int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value)
+{
+    if (r->response.sent || r->response.final)
+        return -EALREADY;
+    if (!name || !gf_is_token(name, strlen(name)) || is_reserved(name, value))
+        return -EINVAL;
+    if (!value) {
+        gf_fields_remove(&r->response.headers, name);
+        return 0;
+    }
+    return gf_response_put_header(r, find_header(r, name), name, value);
 }
 
 /* Without the checks of ghttp_response_set_header(): it is done for most answers. */
@@ -300,5 +304,11 @@ int ghttp_response_flush(ghttp_request *r)
         return -EIO;
     if (r->response.final)
         return -EALREADY;
-    return r->transport ? r->transport->flush(r) : -ENOTSUP;
+    if (r->response.file_fd >= 0) /* it is sent from its descriptor when the handler has ended */
+        return 0;
+    if (!r->transport)
+        return -ENOTSUP;
+    if (!r->response.sent)
+        gf_request_run_before_output(r);
+    return r->transport->flush(r);
 }

@@ -1,8 +1,8 @@
 /*
  * The way of a request through its server. What the library answers itself is answered in
- * gf_chain_prepare(); code of the program runs in gf_chain_run() only, in this order: hooks before serve, middleware
- * round the handler, hooks after serve, handlers of the status, hooks before output; the response is completed and
- * final; hooks after output.
+ * gf_chain_prepare(); code of the program runs in gf_chain_run() only, in this order: hooks before serve, a file or
+ * middleware round the handler, hooks after serve, handlers of the status, hooks before output; the response is
+ * completed and final; hooks after output.
  *
  * Thread: whoever has the request.
  */
@@ -75,6 +75,17 @@ static int prepare_stages(const struct gf_chain *chain, struct ghttp_request *r,
     return error;
 }
 
+/* NULL: no file is looked for. */
+static const struct gf_chain_files *files_for(const struct gf_chain *chain, const struct ghttp_request *r)
+{
+    return strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0 ? chain->files : NULL;
+}
+
+static struct gf_pace *answer_unrouted(const struct gf_chain *chain, struct ghttp_request *r)
+{
+    return r->allowed_methods ? answer_allowed(r, r->allowed_methods) : answer_status(chain, r, 404);
+}
+
 struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_request *r)
 {
     unsigned method = gf_method_bit(r->method);
@@ -85,6 +96,8 @@ struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_requ
         return answer_error(chain, r, error);
     if (strcmp(r->raw_path, "*") == 0)
         return answer_allowed(r, GF_METHOD_ALL);
+    if (chain->files)
+        chain->files->rewrite(chain->files, r);
     error = gf_router_find_method(chain->router, r, method);
     if (!error && chain->stages)
         error = prepare_stages(chain, r, method);
@@ -92,9 +105,9 @@ struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_requ
         return answer_error(chain, r, error);
     if (r->route)
         return r->route->pace;
-    if (chain->stages)
+    if (chain->stages || files_for(chain, r))
         return chain->pace;
-    return r->allowed_methods ? answer_allowed(r, r->allowed_methods) : answer_status(chain, r, 404);
+    return answer_unrouted(chain, r);
 }
 
 static void log_failed(const struct ghttp_request *r)
@@ -134,6 +147,7 @@ static void complete(struct ghttp_request *r)
 static void finish(struct ghttp_request *r)
 {
     if (r->response.sent) { /* what is left of it follows as it is */
+        gf_request_run_before_output(r);
         if (r->response.failed)
             log_failed(r);
         return;
@@ -142,13 +156,22 @@ static void finish(struct ghttp_request *r)
         complete(r);
     if (r->response.failed)
         replace_failed(r);
+    gf_request_run_before_output(r); /* last, so that a response that was replaced has its cookies too */
 }
 
+static bool serve_file(const struct gf_chain *chain, struct ghttp_request *r)
+{
+    const struct gf_chain_files *files = files_for(chain, r);
+    return files && files->serve(files, r);
+}
+
+/* Files pass the hooks, not the middleware. */
 static void run_stages(struct ghttp_request *r)
 {
     if (!r->way.refused) {
         gf_flow_run_hooks(r, GHTTP_HOOK_BEFORE_SERVE);
-        gf_flow_serve(r);
+        if (r->way.exited || !serve_file(r->way.chain, r))
+            gf_flow_serve(r);
         gf_flow_run_hooks(r, GHTTP_HOOK_AFTER_SERVE);
     }
     if (r->response.failed && !r->response.sent)
@@ -171,6 +194,11 @@ void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r)
         run_stages(r);
         return;
     }
-    r->route->handler(r);
+    if (!serve_file(chain, r)) {
+        if (r->route)
+            r->route->handler(r);
+        else
+            answer_unrouted(chain, r);
+    }
     finish(r);
 }

@@ -1,7 +1,7 @@
 /*
- * The chain: what a server does with a request, in which order. It finds the route, runs hooks, middleware, the
- * handler and the handlers of statuses, and gives an answer where there is no route (404, 405 with Allow, 501 for an
- * unknown method, OPTIONS, 500).
+ * The chain: what a server does with a request, in which order. It finds the route, runs hooks, files,
+ * middleware, the handler and the handlers of statuses, and gives an answer where there is no route (404, 405 with
+ * Allow, 501 for an unknown method, OPTIONS, 500).
  *
  * Frozen by the server's start.
  */
@@ -15,10 +15,20 @@
 
 struct gf_stages;
 
+/* What serves files ahead of the routes: the service floor's. */
+struct gf_chain_files {
+    /* Changes the path of a request before its route is looked for. Never blocks. */
+    void (*rewrite)(const struct gf_chain_files *files, struct ghttp_request *r);
+    /* Answers a GET or HEAD, whose route is found (NULL: there is none). false: it is not for a file, nothing has been
+     * changed. Reads from disks. */
+    bool (*serve)(const struct gf_chain_files *files, struct ghttp_request *r);
+};
+
 struct gf_chain {
-    struct gf_router *router; /* owned by the server, as all of these */
-    struct gf_stages *stages; /* NULL: handlers and nothing round them */
-    struct gf_pace *pace;     /* of requests that have stages and no route; writable though the chain is frozen */
+    struct gf_router *router;           /* owned by the server, as all of these */
+    struct gf_stages *stages;           /* NULL: handlers and nothing round them */
+    const struct gf_chain_files *files; /* NULL: none are served */
+    struct gf_pace *pace; /* of requests that have stages or files and no route; writable though the chain is frozen */
 };
 
 /*

@@ -19,7 +19,7 @@
 /* ---- keys that GoFrame has and this library has not ---- */
 
 #define LOG "the log is set up by the program, see glog.h"
-#define FILES "files are not set up by this key"
+#define FILES "it is set up by the program, see docs/files.md"
 #define COOKIES "cookies are not set up by this key"
 #define SESSIONS "sessions are not set up by this key"
 #define OPENAPI "OpenAPI is not supported"
@@ -34,10 +34,6 @@ static const struct {
     {"tlsConfig", "TLS is set up by httpsCertPath and httpsKeyPath"},
     {"view", "templates are not supported"},
     {"rewrites", FILES},
-    {"indexFiles", FILES},
-    {"indexFolder", FILES},
-    {"serverRoot", FILES},
-    {"searchPaths", FILES},
     {"staticPaths", FILES},
     {"fileServerEnabled", FILES},
     {"cookieMaxAge", COOKIES},

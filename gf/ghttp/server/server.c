@@ -14,6 +14,7 @@
 #include "../engine/engine.h"
 #include "../engine/tls.h"
 #include "configuration.h"
+#include "cookie_defaults.h"
 #include "routes.h"
 
 ghttp_server *gf_server_new(const char *name)
@@ -216,8 +217,10 @@ static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inherita
                           size_t size)
 {
     struct wanted wanted = {.http = NULL};
-    int result = find_addresses(s, &wanted, error, size);
+    int result = gf_cookie_defaults_check(&s->settings, error, size);
 
+    if (!result)
+        result = find_addresses(s, &wanted, error, size);
     if (!result)
         result = get_listeners(s, &wanted, inheritance, error, size);
     if (!result)
@@ -246,22 +249,22 @@ static void log_listeners(const ghttp_server *s)
 
 static int start(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd)
 {
-    char error[GF_SERVER_ERROR_MAX];
-    int result = 0;
+    char error[GF_SERVER_ERROR_MAX] = "";
+    int result;
 
     if (gf_server_state(s) == GF_SERVER_SERVING || gf_server_state(s) == GF_SERVER_DRAINING) {
         glog_error("server \"%s\": is running already", s->name);
         return -EALREADY;
     }
-    if (s->error[0])
-        result = -EINVAL;
-    else if ((result = gf_configuration_read(s, error, sizeof(error))) < 0)
-        gf_server_fail(s, result, "ghttp_server_start(): %s", error);
-    else if (!gf_router_count(s->router))
+    result = s->error[0] ? -EINVAL : gf_configuration_read(s, error, sizeof(error));
+    if (!result && s->prepare && (result = s->prepare(s)) < 0)
+        snprintf(error, sizeof(error), "%s", strerror(-result)); /* unless it has said more */
+    if (!result && !gf_router_count(s->router) && !s->chain.files)
         result = gf_server_fail(s, -EINVAL, "ghttp_server_start(): no route is bound; call ghttp_server_bind() first");
-    else if ((result = open_and_serve(s, inheritance, drained_fd, error, sizeof(error))) < 0)
-        gf_server_fail(s, result, "ghttp_server_start(): %s", error);
+    if (!result)
+        result = open_and_serve(s, inheritance, drained_fd, error, sizeof(error));
     if (result < 0) {
+        gf_server_fail(s, result, "ghttp_server_start(): %s", error); /* unless its error is known already */
         atomic_store(&s->state, GF_SERVER_FAILED);
         glog_error("server \"%s\" does not start: %s", s->name, s->error);
         return result;

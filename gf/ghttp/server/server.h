@@ -23,6 +23,8 @@
 #define GF_SERVER_NAME_MAX 64
 #define GF_SERVER_ERROR_MAX 512
 
+struct gf_session_files;
+
 enum gf_server_state { GF_SERVER_NEW, GF_SERVER_SERVING, GF_SERVER_DRAINING, GF_SERVER_STOPPED, GF_SERVER_FAILED };
 
 struct ghttp_server {
@@ -41,8 +43,12 @@ struct ghttp_server {
     struct gf_listener *listeners;
     size_t listener_count;
     struct gf_service service;
-    bool stop_asked;        /* by ghttp_server_shutdown(); under the state machine's lock */
-    int64_t drain_until_ms; /* CLOCK_MONOTONIC */
+    /* What a floor above does at the start once the settings are known; NULL: nothing. 0 or a negative errno, with a
+     * sentence left by gf_server_fail(). */
+    int (*prepare)(ghttp_server *s);
+    _Atomic(struct gf_session_files *) session_files; /* the service floor's; NULL: no request has needed them yet */
+    bool stop_asked;                                  /* by ghttp_server_shutdown(); under the state machine's lock */
+    int64_t drain_until_ms;                           /* CLOCK_MONOTONIC */
 };
 
 /* What the process before this one has left for a server. */

@@ -10,6 +10,8 @@
 
 #define MINUTE_MS 60000
 #define DAY_MS (24 * 60 * MINUTE_MS)
+/* Browsers keep no cookie longer. */
+#define COOKIE_AGE_MAX_MS (INT64_C(400) * DAY_MS)
 #define ROW(key, kind, member, fallback, min, max, meaning)                                                            \
     {                                                                                                                  \
         key, kind, offsetof(struct gf_settings, member), fallback, min, max, meaning                                   \
@@ -43,6 +45,15 @@ const struct gf_setting gf_setting_table[] = {
         "event loops of the process; 0: one for each core; the first server that starts decides"),
     ROW("handlerThreads", GF_SETTING_COUNT, handler_threads, "2048", 1, 32768,
         "handlers of the process that may block at once; beyond, requests are answered 503; the first server decides"),
+    ROW("serverRoot", GF_SETTING_TEXT, server_root, "", 0, 4096, "the folder whose files are served; empty: none"),
+    ROW("searchPaths", GF_SETTING_TEXT, search_paths, "", 0, 4096,
+        "folders, separated by commas, that are searched for a file behind serverRoot"),
+    ROW("indexFiles", GF_SETTING_TEXT, index_files, "index.html,index.htm", 0, 1024,
+        "files that stand for their folder, as a comma list, the first that there is"),
+    ROW("indexFolder", GF_SETTING_BOOL, index_folder, "false", 0, 1,
+        "whether a folder without an index file is listed; else it is answered 403"),
+    ROW("followLinks", GF_SETTING_BOOL, follow_links, "false", 0, 1,
+        "whether symbolic links in served folders are followed, as long as they stay in them"),
     ROW("routeOverWrite", GF_SETTING_BOOL, route_over_write, "false", 0, 1,
         "whether a pattern may be bound again: the later binding wins; to be set before the bindings"),
     ROW("dumpRouterMap", GF_SETTING_BOOL, dump_router_map, "true", 0, 1,
@@ -69,6 +80,29 @@ const struct gf_setting gf_setting_table[] = {
         "opens the admin page to everyone who sends it as `Authorization: Bearer`; empty: local peers only"),
     ROW("adminExeFolders", GF_SETTING_TEXT, admin_exe_folders, "", 0, 4096,
         "folders, separated by colons, that newExeFilePath may name a file of; empty: any"),
+    ROW("cookieMaxAge", GF_SETTING_DURATION, cookie_max_age, "365d", 0, COOKIE_AGE_MAX_MS,
+        "how long browsers keep a cookie; 0: until they end"),
+    ROW("cookiePath", GF_SETTING_TEXT, cookie_path, "/", 0, 1024, "the paths that cookies are for"),
+    ROW("cookieDomain", GF_SETTING_TEXT, cookie_domain, "", 0, 255,
+        "the domain, with all below it, that cookies are for; empty: the host that was asked alone"),
+    ROW("cookieSameSite", GF_SETTING_TEXT, cookie_same_site, "", 0, 16,
+        "lax, strict or none: whether other sites' pages may send cookies along; empty: not said"),
+    ROW("cookieSecure", GF_SETTING_BOOL, cookie_secure, "false", 0, 1, "whether cookies go over HTTPS only"),
+    ROW("cookieHttpOnly", GF_SETTING_BOOL, cookie_http_only, "false", 0, 1, "whether scripts cannot read cookies"),
+    ROW("sessionIdName", GF_SETTING_TEXT, session_id_name, "gfsessionid", 0, 256,
+        "the name of the cookie that carries a session's id"),
+    ROW("sessionMaxAge", GF_SETTING_DURATION, session_max_age, "24h", 1000, COOKIE_AGE_MAX_MS,
+        "how long a session lives after its last use"),
+    ROW("sessionCookieMaxAge", GF_SETTING_DURATION, session_cookie_max_age, "24h", 0, COOKIE_AGE_MAX_MS,
+        "how long browsers keep a session's cookie after its last use; 0: until they end"),
+    ROW("sessionPath", GF_SETTING_TEXT, session_path, "", 0, 4000,
+        "the folder of the sessions, of mode 0700; empty: gsessions-<user id> in $TMPDIR, else in /tmp"),
+    ROW("sessionCookieOutput", GF_SETTING_BOOL, session_cookie_output, "true", 0, 1,
+        "whether the library sets the session's cookie"),
+    ROW("sessionHeader", GF_SETTING_BOOL, session_header, "false", 0, 1,
+        "whether a header named as sessionIdName is taken for the id too, where there is no such cookie"),
+    ROW("sessionMaxCount", GF_SETTING_COUNT, session_max_count, "100000", 1, 100000000,
+        "sessions in the folder; beyond, no new one begins"),
 };
 const size_t gf_setting_count = sizeof(gf_setting_table) / sizeof(*gf_setting_table);
 _Static_assert(sizeof(gf_setting_table) / sizeof(*gf_setting_table) <= GF_SETTINGS_MAX, "a mark for each setting");

@@ -1,0 +1,82 @@
+/*
+ * Downloads: files that the browser is to save, by a name (RFC 6266).
+ *
+ * Thread: the request's own.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arena.h"
+#include "ascii.h"
+#include "request.h"
+
+/* What file systems take; as UTF-8 in percent-encoding it is three times this. */
+#define NAME_MAX_SIZE 255
+
+static bool is_attribute_char(char c)
+{
+    return gf_ascii_is_letter(c) || gf_ascii_is_digit(c) || (c && strchr("!#$&+-.^_`|~", c));
+}
+
+/* For browsers that do not know filename*: what is not plain ASCII becomes '_'. */
+static void write_plain(char *to, const char *name)
+{
+    for (; *name; name++) {
+        if (((unsigned char)*name & 0xc0) == 0x80) /* the rest of a character */
+            continue;
+        *to++ = (unsigned char)*name >= 0x80 || *name == '"' || *name == '\\' || *name == '%' ? '_' : *name;
+    }
+    *to = '\0';
+}
+
+static void write_encoded(char *to, const char *name)
+{
+    for (; *name; name++) {
+        if (is_attribute_char(*name))
+            *to++ = *name;
+        else
+            to += snprintf(to, 4, "%%%02X", (unsigned)(unsigned char)*name);
+    }
+    *to = '\0';
+}
+
+static bool is_name(const char *name)
+{
+    if (!*name || strnlen(name, NAME_MAX_SIZE + 1) > NAME_MAX_SIZE)
+        return false;
+    for (; *name; name++)
+        if (gf_ascii_is_control(*name) || *name == '/')
+            return false;
+    return true;
+}
+
+int ghttp_response_serve_download(ghttp_request *r, const char *path, const char *name)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL, *value;
+    char plain[NAME_MAX_SIZE + 1], encoded[3 * NAME_MAX_SIZE + 1];
+    int error;
+
+    if (r->response.sent)
+        return -EALREADY;
+    if (!name)
+        name = slash ? slash + 1 : path;
+    if (!name || !is_name(name)) {
+        ghttp_response_write_status(r, 500);
+        return -EINVAL;
+    }
+    error = ghttp_response_serve_file(r, path);
+    if (error)
+        return error;
+    write_plain(plain, name);
+    write_encoded(encoded, name);
+    value = gf_arena_printf(r->arena, "attachment; filename=\"%s\"; filename*=UTF-8''%s", plain, encoded);
+    error = value ? ghttp_response_set_header(r, "Content-Disposition", value) : -ENOMEM;
+    if (!error)
+        error = ghttp_response_set_header(r, "X-Content-Type-Options", "nosniff");
+    if (error) { /* not as a page of this site */
+        gf_response_reset(r);
+        ghttp_response_write_status(r, 500);
+    }
+    return error;
+}

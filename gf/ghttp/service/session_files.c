@@ -1,0 +1,427 @@
+/*
+ * The files of sessions. They are named by ids that gf_session_id_is_shaped(), relative to the folder's descriptor,
+ * and no link is ever followed. A file is written beside its place and moved into it, so no reader sees half of one.
+ * It is not synced: after a power failure a session may be the one of a few seconds before, or gone.
+ */
+#include "session_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "session_id.h"
+
+/* Requests of so many sessions can be at their files at once; each lock is a byte of the lock's file too. */
+#define STRIPES 64
+/* What one sweep looks at: about a millisecond of somebody's request. */
+#define SWEEP_ENTRIES 512
+#define SWEEP_INTERVAL_MS 1000
+/* A file that is being written, left by a process that was killed meanwhile. */
+#define LEFTOVER_MS 3600000
+#define TEMPORARY ".tmp"
+#define LOCK_NAME "lock"
+#define NAME_SIZE (GF_SESSION_ID_SIZE + sizeof(TEMPORARY))
+
+struct gf_session_files {
+    int folder;
+    int lock;
+    int64_t (*now_ms)(void);
+    pthread_mutex_t stripes[STRIPES];
+    int64_t max_count;
+    _Atomic int64_t count; /* as the last whole sweep has counted, and what has changed since */
+    pthread_mutex_t sweep_lock;
+    DIR *sweep; /* stands where the last one has stopped */
+    int64_t swept_ms;
+    int64_t seen; /* of this round through the folder */
+};
+
+static int64_t real_time_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t gf_session_files_now(const struct gf_session_files *files)
+{
+    return files ? files->now_ms() : real_time_ms();
+}
+
+static int64_t ends_ms_of(const struct stat *file)
+{
+    return (int64_t)file->st_mtim.tv_sec * 1000 + file->st_mtim.tv_nsec / 1000000;
+}
+
+/* ---- the folder ---- */
+
+static int check_folder(int fd, const char *path, char *error, size_t size)
+{
+    struct stat folder;
+
+    if (fstat(fd, &folder) < 0) {
+        int result = -errno;
+
+        snprintf(error, size, "%.200s: %s", path, strerror(-result));
+        return result;
+    }
+    if (folder.st_uid == geteuid() && !(folder.st_mode & 077))
+        return 0;
+    snprintf(error, size,
+             "%.200s must belong to the server's user, and be of mode 0700: others could take sessions over", path);
+    return -EPERM;
+}
+
+static int open_folder(const char *path, char *error, size_t size)
+{
+    int fd, result;
+
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        goto fail;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        goto fail;
+    result = check_folder(fd, path, error, size);
+    if (result < 0)
+        close(fd);
+    return result < 0 ? result : fd;
+fail:
+    result = -errno;
+    snprintf(error, size, "%.200s: %s", path, strerror(-result));
+    return result;
+}
+
+static int open_default_folder(char *error, size_t size)
+{
+    const char *parent = getenv("TMPDIR");
+    char *path;
+    int result;
+
+    if (asprintf(&path, "%s/gsessions-%u", parent && *parent ? parent : "/tmp", (unsigned)geteuid()) < 0) {
+        snprintf(error, size, "no memory");
+        return -ENOMEM;
+    }
+    result = open_folder(path, error, size);
+    free(path);
+    return result;
+}
+
+static int open_lock(int folder, char *error, size_t size)
+{
+    int fd = openat(folder, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int result = -errno;
+
+    if (fd >= 0)
+        return fd;
+    snprintf(error, size, "no lock can be made in the folder: %s", strerror(-result));
+    return result;
+}
+
+int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)(void),
+                          struct gf_session_files **ret_files, char *error, size_t error_size)
+{
+    struct gf_session_files *files = calloc(1, sizeof(*files));
+    int result;
+
+    if (!files) {
+        snprintf(error, error_size, "no memory");
+        return -ENOMEM;
+    }
+    result = files->folder =
+        path && *path ? open_folder(path, error, error_size) : open_default_folder(error, error_size);
+    if (result < 0)
+        goto fail;
+    result = files->lock = open_lock(files->folder, error, error_size);
+    if (result < 0)
+        goto fail_folder;
+    files->now_ms = now_ms ? now_ms : real_time_ms;
+    files->max_count = max_count;
+    for (size_t i = 0; i < STRIPES; i++)
+        pthread_mutex_init(&files->stripes[i], NULL);
+    pthread_mutex_init(&files->sweep_lock, NULL);
+    *ret_files = files;
+    return 0;
+fail_folder:
+    close(files->folder);
+fail:
+    free(files);
+    return result;
+}
+
+void gf_session_files_close(struct gf_session_files *files)
+{
+    if (!files)
+        return;
+    for (size_t i = 0; i < STRIPES; i++)
+        pthread_mutex_destroy(&files->stripes[i]);
+    pthread_mutex_destroy(&files->sweep_lock);
+    if (files->sweep)
+        closedir(files->sweep);
+    close(files->lock);
+    close(files->folder);
+    free(files);
+}
+
+/* ---- the lock ---- */
+
+static size_t stripe_of(const char *id)
+{
+    char digits[3] = {id[0], id[1], '\0'};
+
+    return strtoul(digits, NULL, 16) % STRIPES;
+}
+
+/* Where the file system knows no locks, the mutex alone has to do: then only the processes of a restart, while both
+ * serve, may undo one another's changes. */
+static void lock_file(const struct gf_session_files *files, size_t stripe, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)stripe, .l_len = 1};
+
+    while (fcntl(files->lock, F_OFD_SETLKW, &lock) < 0 && errno == EINTR)
+        ;
+}
+
+void gf_session_files_lock(struct gf_session_files *files, const char *id)
+{
+    size_t stripe = stripe_of(id);
+
+    pthread_mutex_lock(&files->stripes[stripe]);
+    lock_file(files, stripe, F_WRLCK);
+}
+
+void gf_session_files_unlock(struct gf_session_files *files, const char *id)
+{
+    size_t stripe = stripe_of(id);
+
+    lock_file(files, stripe, F_UNLCK);
+    pthread_mutex_unlock(&files->stripes[stripe]);
+}
+
+/* ---- one file ---- */
+
+static int read_all(int fd, char *text, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t count = read(fd, text + done, size - done);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return count ? -errno : -EIO;
+        done += (size_t)count;
+    }
+    text[size] = '\0';
+    return 0;
+}
+
+static int read_open(const struct gf_session_files *files, int fd, char **ret_text, int64_t *ret_ends_ms)
+{
+    struct stat file;
+    char *text;
+    int result;
+
+    if (fstat(fd, &file) < 0)
+        return -errno;
+    if (!S_ISREG(file.st_mode) || file.st_size < 0 || (size_t)file.st_size > GF_SESSION_FILE_MAX)
+        return -EBADMSG;
+    if (ends_ms_of(&file) <= files->now_ms())
+        return -ENOENT;
+    text = malloc((size_t)file.st_size + 1);
+    if (!text)
+        return -ENOMEM;
+    result = read_all(fd, text, (size_t)file.st_size);
+    if (result < 0) {
+        free(text);
+        return result;
+    }
+    *ret_text = text;
+    *ret_ends_ms = ends_ms_of(&file);
+    return 0;
+}
+
+int gf_session_files_read(struct gf_session_files *files, const char *id, char **ret_text, int64_t *ret_ends_ms)
+{
+    int fd, result;
+
+    if (!gf_session_id_is_shaped(id))
+        return -ENOENT;
+    fd = openat(files->folder, id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    result = read_open(files, fd, ret_text, ret_ends_ms);
+    close(fd);
+    return result;
+}
+
+static int write_all(int fd, const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t count = write(fd, text, size);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return -errno;
+        text += count;
+        size -= (size_t)count;
+    }
+    return 0;
+}
+
+static void times_of(int64_t ends_ms, struct timespec times[2])
+{
+    times[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
+    times[1] = (struct timespec){.tv_sec = (time_t)(ends_ms / 1000), .tv_nsec = (long)(ends_ms % 1000) * 1000000};
+}
+
+static int write_temporary(const struct gf_session_files *files, const char *name, const char *text, int64_t ends_ms)
+{
+    struct timespec times[2];
+    int fd = openat(files->folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int result;
+
+    if (fd < 0)
+        return -errno;
+    times_of(ends_ms, times);
+    result = write_all(fd, text, strlen(text));
+    if (!result && futimens(fd, times) < 0)
+        result = -errno;
+    if (close(fd) < 0 && !result)
+        result = -errno;
+    return result;
+}
+
+int gf_session_files_write(struct gf_session_files *files, const char *id, const char *text, int64_t ends_ms)
+{
+    char name[NAME_SIZE];
+    bool is_new;
+    int result;
+
+    if (!gf_session_id_is_shaped(id))
+        return -EINVAL;
+    if (strlen(text) > GF_SESSION_FILE_MAX)
+        return -E2BIG;
+    is_new = faccessat(files->folder, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+    if (is_new && atomic_load(&files->count) >= files->max_count)
+        return -ENOSPC;
+    snprintf(name, sizeof(name), "%s" TEMPORARY, id);
+    result = write_temporary(files, name, text, ends_ms);
+    if (!result && renameat(files->folder, name, files->folder, id) < 0)
+        result = -errno;
+    if (result < 0)
+        unlinkat(files->folder, name, 0);
+    else if (is_new)
+        atomic_fetch_add(&files->count, 1);
+    return result;
+}
+
+int gf_session_files_touch(struct gf_session_files *files, const char *id, int64_t ends_ms)
+{
+    struct timespec times[2];
+
+    if (!gf_session_id_is_shaped(id))
+        return -EINVAL;
+    times_of(ends_ms, times);
+    return utimensat(files->folder, id, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+int gf_session_files_remove(struct gf_session_files *files, const char *id)
+{
+    if (!gf_session_id_is_shaped(id))
+        return -EINVAL;
+    if (unlinkat(files->folder, id, 0) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    atomic_fetch_sub(&files->count, 1);
+    return 0;
+}
+
+/* ---- what has ended ---- */
+
+static bool is_temporary(const char *name)
+{
+    char id[GF_SESSION_ID_SIZE + 1];
+
+    if (strnlen(name, NAME_SIZE) != NAME_SIZE - 1 || strcmp(name + GF_SESSION_ID_SIZE, TEMPORARY) != 0)
+        return false;
+    memcpy(id, name, GF_SESSION_ID_SIZE);
+    id[GF_SESSION_ID_SIZE] = '\0';
+    return gf_session_id_is_shaped(id);
+}
+
+/* Whether it has removed the file. Files that are not the store's are left alone. */
+static bool sweep_entry(struct gf_session_files *files, const char *name)
+{
+    bool is_session = gf_session_id_is_shaped(name);
+    struct stat file;
+    int64_t ends_ms;
+
+    if ((!is_session && !is_temporary(name)) || fstatat(files->folder, name, &file, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    ends_ms = is_session ? ends_ms_of(&file)
+                         : (int64_t)file.st_ctim.tv_sec * 1000 + LEFTOVER_MS; /* its mtime may be set already */
+    if (ends_ms > files->now_ms()) {
+        files->seen += is_session;
+        return false;
+    }
+    return unlinkat(files->folder, name, 0) == 0;
+}
+
+/* With its own description of the folder, whose position nobody else moves. */
+static DIR *open_sweep(const struct gf_session_files *files)
+{
+    int fd = openat(files->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *opened = fd < 0 ? NULL : fdopendir(fd);
+
+    if (fd >= 0 && !opened)
+        close(fd);
+    return opened;
+}
+
+static unsigned sweep_some(struct gf_session_files *files)
+{
+    unsigned removed = 0;
+
+    for (int i = 0; i < SWEEP_ENTRIES; i++) {
+        const struct dirent *entry = readdir(files->sweep);
+
+        if (!entry) { /* a whole round: what it has counted is what there is */
+            closedir(files->sweep);
+            files->sweep = NULL;
+            atomic_store(&files->count, files->seen);
+            break;
+        }
+        removed += sweep_entry(files, entry->d_name);
+    }
+    return removed;
+}
+
+unsigned gf_session_files_sweep(struct gf_session_files *files)
+{
+    int64_t now = files->now_ms();
+    unsigned removed = 0;
+
+    if (pthread_mutex_trylock(&files->sweep_lock))
+        return 0;
+    if (now - files->swept_ms >= SWEEP_INTERVAL_MS || now < files->swept_ms) {
+        files->swept_ms = now;
+        if (!files->sweep) {
+            files->sweep = open_sweep(files);
+            files->seen = 0;
+        }
+        if (files->sweep)
+            removed = sweep_some(files);
+    }
+    pthread_mutex_unlock(&files->sweep_lock);
+    return removed;
+}

@@ -1,0 +1,262 @@
+/*
+ * The set-up of the static service: folders, prefixes, rewrites; checked at the start, when all of them are known.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../server/server.h"
+#include "static_files.h"
+
+/* Longer than any path that a kernel takes. */
+#define PATH_SIZE 4096
+
+static struct gf_static_files *files_of(ghttp_server *s)
+{
+    struct gf_static_files *files = (struct gf_static_files *)s->chain.files;
+
+    if (files)
+        return files;
+    files = calloc(1, sizeof(*files));
+    if (!files)
+        return NULL;
+    files->hook.rewrite = gf_static_files_rewrite;
+    files->hook.serve = gf_static_files_serve;
+    s->chain.files = &files->hook;
+    return files;
+}
+
+/* What each call begins with. 0, or a negative errno with a sentence on the server. */
+static int begin(ghttp_server *s, const char *call, const char *text, struct gf_static_files **ret_files)
+{
+    int result = gf_server_check_new(s, call);
+
+    if (result < 0)
+        return result;
+    if (!text || !*text)
+        return gf_server_fail(s, -EINVAL, "%s: a name is missing", call);
+    *ret_files = files_of(s);
+    return *ret_files ? 0 : gf_server_fail(s, -ENOMEM, "%s: no memory", call);
+}
+
+/* ---- the calls ---- */
+
+int ghttp_server_set_root(ghttp_server *s, const char *folder)
+{
+    return ghttp_server_set(s, "serverRoot", folder);
+}
+
+int ghttp_server_set_index_files(ghttp_server *s, const char *list)
+{
+    return ghttp_server_set(s, "indexFiles", list);
+}
+
+int ghttp_server_set_index_folder(ghttp_server *s, bool on)
+{
+    return ghttp_server_set(s, "indexFolder", on ? "true" : "false");
+}
+
+int ghttp_server_add_search_path(ghttp_server *s, const char *folder)
+{
+    static const char call[] = "ghttp_server_add_search_path()";
+    struct gf_static_files *files;
+    char *copy;
+    int result = begin(s, call, folder, &files);
+
+    if (result < 0)
+        return result;
+    if (files->search_count == GF_STATIC_SEARCH_MAX)
+        return gf_server_fail(s, -ENOSPC, "%s: more than %d folders", call, GF_STATIC_SEARCH_MAX);
+    copy = strdup(folder);
+    if (!copy)
+        return gf_server_fail(s, -ENOMEM, "%s: no memory", call);
+    files->search[files->search_count++] = copy;
+    return 0;
+}
+
+/* Both texts are compared with decoded paths, and one becomes a raw path. */
+static bool is_plain_path(const char *text)
+{
+    if (!text || *text != '/')
+        return false;
+    for (; *text; text++)
+        if ((unsigned char)*text <= ' ' || *text == 0x7f || strchr("%?#\\", *text))
+            return false;
+    return true;
+}
+
+/* Two copies, or none. */
+static int copy_both(const char *one, const char *other, char **ret_one, char **ret_other)
+{
+    char *first = strdup(one), *second = strdup(other);
+
+    if (!first || !second) {
+        free(first);
+        free(second);
+        return -ENOMEM;
+    }
+    *ret_one = first;
+    *ret_other = second;
+    return 0;
+}
+
+int ghttp_server_add_static_path(ghttp_server *s, const char *prefix, const char *folder)
+{
+    static const char call[] = "ghttp_server_add_static_path()";
+    struct gf_static_files *files;
+    struct gf_static_mapping *path;
+    size_t size;
+    int result = begin(s, call, folder, &files);
+
+    if (result < 0)
+        return result;
+    if (!is_plain_path(prefix))
+        return gf_server_fail(s, -EINVAL, "%s: \"%s\" is no prefix of paths", call, prefix ? prefix : "");
+    if (files->path_count == GF_STATIC_PATHS_MAX)
+        return gf_server_fail(s, -ENOSPC, "%s: more than %d prefixes", call, GF_STATIC_PATHS_MAX);
+    path = &files->paths[files->path_count];
+    if (copy_both(prefix, folder, &path->prefix, &path->folder) < 0)
+        return gf_server_fail(s, -ENOMEM, "%s: no memory", call);
+    for (size = strlen(path->prefix); size && path->prefix[size - 1] == '/'; size--)
+        path->prefix[size - 1] = '\0';
+    files->path_count++;
+    return 0;
+}
+
+int ghttp_server_set_rewrite(ghttp_server *s, const char *from, const char *to)
+{
+    static const char call[] = "ghttp_server_set_rewrite()";
+    struct gf_static_files *files;
+    struct gf_static_rewrite *rewrite;
+    int result = begin(s, call, from, &files);
+
+    if (result < 0)
+        return result;
+    if (!is_plain_path(from) || !is_plain_path(to))
+        return gf_server_fail(s, -EINVAL, "%s: \"%s\" to \"%s\" are not two plain paths", call, from, to ? to : "");
+    for (size_t i = 0; i < files->rewrite_count; i++)
+        if (!strcmp(files->rewrites[i].from, from))
+            return gf_server_fail(s, -EEXIST, "%s: \"%s\" has one already", call, from);
+    if (files->rewrite_count == GF_STATIC_REWRITES_MAX)
+        return gf_server_fail(s, -ENOSPC, "%s: more than %d", call, GF_STATIC_REWRITES_MAX);
+    rewrite = &files->rewrites[files->rewrite_count];
+    if (copy_both(from, to, &rewrite->from, &rewrite->to) < 0)
+        return gf_server_fail(s, -ENOMEM, "%s: no memory", call);
+    files->rewrite_count++;
+    return 0;
+}
+
+/* ---- the start ---- */
+
+/* A relative folder is one of the folder that the process is in now. */
+static char *make_absolute(const char *folder)
+{
+    char here[PATH_SIZE], *path;
+
+    if (*folder == '/')
+        return strdup(folder);
+    if (!getcwd(here, sizeof(here)))
+        return NULL;
+    path = malloc(strlen(here) + strlen(folder) + 2);
+    if (path)
+        stpcpy(stpcpy(stpcpy(path, here), "/"), folder);
+    return path;
+}
+
+static int add_mapping(ghttp_server *s, struct gf_static_files *files, const char *prefix, const char *folder)
+{
+    struct gf_static_mapping *mapping = &files->mappings[files->mapping_count];
+    struct stat status;
+    char *path;
+
+    if (stat(folder, &status) < 0 || !S_ISDIR(status.st_mode))
+        return gf_server_fail(s, -ENOTDIR, "ghttp_server_start(): \"%s\", to serve files from, is no folder", folder);
+    if (files->mapping_count == sizeof(files->mappings) / sizeof(*files->mappings))
+        return gf_server_fail(s, -ENOSPC, "ghttp_server_start(): there are too many folders to serve files from");
+    path = make_absolute(folder);
+    if (!path)
+        return gf_server_fail(s, -ENOMEM, "ghttp_server_start(): no memory for a folder of files");
+    *mapping = (struct gf_static_mapping){.prefix = (char *)prefix, .folder = path};
+    files->mapping_count++;
+    return 0;
+}
+
+/* Calls fn for each part of a comma list that is not empty. */
+static int each_part(ghttp_server *s, const char *list,
+                     int (*fn)(ghttp_server *s, struct gf_static_files *files, const char *part))
+{
+    char *copy = strdup(list), *rest = copy, *part;
+    int result = copy ? 0 : gf_server_fail(s, -ENOMEM, "ghttp_server_start(): no memory for a list");
+
+    while (result == 0 && (part = strsep(&rest, ","))) {
+        part += strspn(part, " ");
+        if (*part)
+            result = fn(s, (struct gf_static_files *)s->chain.files, part);
+    }
+    free(copy);
+    return result;
+}
+
+static int add_search(ghttp_server *s, struct gf_static_files *files, const char *folder)
+{
+    return add_mapping(s, files, "", folder);
+}
+
+static int add_index(ghttp_server *s, struct gf_static_files *files, const char *name)
+{
+    size_t size = strcspn(name, " ");
+
+    if (strchr(name, '/') || *name == '.' || files->index_count == GF_STATIC_INDEX_MAX)
+        return gf_server_fail(s, -EINVAL, "ghttp_server_start(): indexFiles: \"%s\" is no name, or one too many", name);
+    files->index[files->index_count] = strndup(name, size);
+    if (!files->index[files->index_count])
+        return gf_server_fail(s, -ENOMEM, "ghttp_server_start(): no memory for indexFiles");
+    files->index_count++;
+    return 0;
+}
+
+static int compare_prefixes(const void *a, const void *b)
+{
+    const struct gf_static_mapping *left = a, *right = b;
+    size_t left_size = strlen(left->prefix), right_size = strlen(right->prefix);
+
+    return left_size < right_size ? 1 : left_size > right_size ? -1 : 0;
+}
+
+static int prepare(ghttp_server *s, struct gf_static_files *files)
+{
+    const struct gf_settings *set = &s->settings;
+    int result = 0;
+
+    files->lists = set->index_folder;
+    files->links = set->follow_links;
+    if (files->path_count)
+        qsort(files->paths, files->path_count, sizeof(*files->paths), compare_prefixes);
+    for (size_t i = 0; i < files->path_count && !result; i++)
+        result = add_mapping(s, files, files->paths[i].prefix, files->paths[i].folder);
+    if (!result && *set->server_root)
+        result = add_mapping(s, files, "", set->server_root);
+    if (!result)
+        result = each_part(s, set->search_paths, add_search);
+    for (size_t i = 0; i < files->search_count && !result; i++)
+        result = add_mapping(s, files, "", files->search[i]);
+    return result ? result : each_part(s, set->index_files, add_index);
+}
+
+static int prepare_if_wanted(ghttp_server *s)
+{
+    struct gf_static_files *files;
+
+    if (!s->chain.files && !*s->settings.server_root && !*s->settings.search_paths)
+        return 0;
+    files = files_of(s);
+    return files ? prepare(s, files) : -ENOMEM;
+}
+
+void gf_static_files_attach(ghttp_server *s)
+{
+    if (gf_server_state(s) == GF_SERVER_NEW)
+        s->prepare = prepare_if_wanted;
+}

@@ -1,0 +1,191 @@
+#include "static_listing.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../message/arena.h"
+#include "../message/ascii.h"
+#include "../message/request.h"
+
+/* A page with more is of no use to anybody. */
+#define ENTRIES_MAX 10000
+
+struct entry {
+    const char *name;
+    bool folder;
+    off_t size;
+};
+
+struct entries {
+    struct entry *items;
+    size_t count;
+    size_t capacity;
+    bool cut; /* there are more */
+};
+
+/* ---- reading ---- */
+
+/* 0; -ENOENT: it is not to be listed. */
+static int look(int fd, const char *name, bool links, struct entry *ret_entry)
+{
+    struct stat status;
+
+    if (fstatat(fd, name, &status, links ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
+        !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+        return -ENOENT;
+    *ret_entry = (struct entry){.name = name, .folder = S_ISDIR(status.st_mode), .size = status.st_size};
+    return 0;
+}
+
+static int add(struct entries *entries, struct ghttp_request *r, const struct entry *entry)
+{
+    struct entry *items = entries->items;
+
+    if (entries->count == entries->capacity) {
+        size_t capacity = entries->capacity ? entries->capacity * 2 : 64;
+
+        items = gf_arena_alloc(r->arena, capacity * sizeof(*items));
+        if (!items)
+            return -ENOMEM;
+        if (entries->count)
+            memcpy(items, entries->items, entries->count * sizeof(*items));
+        entries->items = items;
+        entries->capacity = capacity;
+    }
+    items[entries->count] = *entry;
+    items[entries->count].name = gf_arena_strdup(r->arena, entry->name);
+    if (!items[entries->count].name)
+        return -ENOMEM;
+    entries->count++;
+    return 0;
+}
+
+static int read_entries(struct ghttp_request *r, DIR *folder, bool links, struct entries *entries)
+{
+    struct dirent *found;
+    struct entry entry;
+    int error = 0;
+
+    while (!error && (found = readdir(folder))) {
+        if (found->d_name[0] == '.' || look(dirfd(folder), found->d_name, links, &entry) < 0)
+            continue;
+        if (entries->count == ENTRIES_MAX) {
+            entries->cut = true;
+            break;
+        }
+        error = add(entries, r, &entry);
+    }
+    return error;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct entry *left = a, *right = b;
+
+    if (left->folder != right->folder)
+        return left->folder ? -1 : 1;
+    return strcmp(left->name, right->name);
+}
+
+/* ---- writing ---- */
+
+static void write_html(struct ghttp_request *r, const char *text)
+{
+    for (; *text; text++) {
+        switch (*text) {
+        case '&':
+            ghttp_response_write(r, "&amp;");
+            break;
+        case '<':
+            ghttp_response_write(r, "&lt;");
+            break;
+        case '>':
+            ghttp_response_write(r, "&gt;");
+            break;
+        case '"':
+            ghttp_response_write(r, "&quot;");
+            break;
+        case '\'':
+            ghttp_response_write(r, "&#39;");
+            break;
+        default:
+            ghttp_response_write_bytes(r, text, 1);
+        }
+    }
+}
+
+static void write_url(struct ghttp_request *r, const char *name)
+{
+    for (; *name; name++) {
+        if (gf_ascii_is_letter(*name) || gf_ascii_is_digit(*name) || strchr("-._~", *name))
+            ghttp_response_write_bytes(r, name, 1);
+        else
+            ghttp_response_writef(r, "%%%02X", (unsigned)(unsigned char)*name);
+    }
+}
+
+static void write_entry(struct ghttp_request *r, const struct entry *entry)
+{
+    const char *end = entry->folder ? "/" : "";
+
+    ghttp_response_write(r, "<tr><td><a href=\"./"); /* so that no name is taken for a scheme or a host */
+    write_url(r, entry->name);
+    ghttp_response_writef(r, "%s\">", end);
+    write_html(r, entry->name);
+    ghttp_response_writef(r, "%s</a></td><td>", end);
+    if (!entry->folder)
+        ghttp_response_writef(r, "%jd", (intmax_t)entry->size);
+    ghttp_response_write(r, "</td></tr>\n");
+}
+
+static void write_page(struct ghttp_request *r, const struct entries *entries)
+{
+    ghttp_response_clear(r);
+    ghttp_response_write(r, "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>");
+    write_html(r, r->path);
+    ghttp_response_write(r, "</title></head><body>\n<h1>");
+    write_html(r, r->path);
+    ghttp_response_write(r, "</h1>\n<table>\n");
+    if (strcmp(r->path, "/") != 0)
+        ghttp_response_write(r, "<tr><td><a href=\"../\">../</a></td><td></td></tr>\n");
+    for (size_t i = 0; i < entries->count; i++)
+        write_entry(r, &entries->items[i]);
+    ghttp_response_write(r, "</table>\n");
+    if (entries->cut)
+        ghttp_response_writef(r, "<p>There are more than these %zu.</p>\n", entries->count);
+    ghttp_response_write(r, "</body></html>\n");
+}
+
+int gf_listing_write(struct ghttp_request *r, int fd, bool links)
+{
+    static const char *const headers[][2] = {
+        {"Content-Type", "text/html; charset=utf-8"},
+        {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'self'"},
+        {"X-Content-Type-Options", "nosniff"},
+    };
+    struct entries entries = {.items = NULL};
+    DIR *folder = fdopendir(fd);
+    int error = 0;
+
+    if (!folder) {
+        error = -errno;
+        close(fd);
+        return error;
+    }
+    error = read_entries(r, folder, links, &entries);
+    closedir(folder);
+    for (size_t i = 0; i < sizeof(headers) / sizeof(*headers) && !error; i++)
+        error = ghttp_response_set_header(r, headers[i][0], headers[i][1]);
+    if (error)
+        return error;
+    if (entries.count)
+        qsort(entries.items, entries.count, sizeof(*entries.items), compare);
+    write_page(r, &entries);
+    return 0;
+}
