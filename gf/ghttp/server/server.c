@@ -29,6 +29,7 @@ ghttp_server *gf_server_new(const char *name)
     if (!s->router)
         goto fail_settings;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->life, NULL);
     snprintf(s->name, sizeof(s->name), "%s", name);
     s->chain.router = s->router;
     s->chain.pace = &s->pace;
@@ -249,26 +250,24 @@ static void log_listeners(const ghttp_server *s)
     }
 }
 
-int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd)
+static int start(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd)
 {
-    char error[GF_SERVER_ERROR_MAX];
-    int result = 0;
+    char error[GF_SERVER_ERROR_MAX] = "";
+    int result;
 
     if (gf_server_state(s) == GF_SERVER_SERVING || gf_server_state(s) == GF_SERVER_DRAINING) {
         glog_error("server \"%s\": is running already", s->name);
         return -EALREADY;
     }
-    if (s->error[0])
-        result = -EINVAL;
-    else if ((result = gf_configuration_read(s, error, sizeof(error))) < 0)
-        gf_server_fail(s, result, "ghttp_server_start(): %s", error);
-    else if (s->prepare && (result = s->prepare(s)) < 0)
-        gf_server_fail(s, result, "ghttp_server_start(): %s", strerror(-result)); /* unless it has said more */
-    else if (!gf_router_count(s->router) && !s->chain.files)
+    result = s->error[0] ? -EINVAL : gf_configuration_read(s, error, sizeof(error));
+    if (!result && s->prepare && (result = s->prepare(s)) < 0)
+        snprintf(error, sizeof(error), "%s", strerror(-result)); /* unless it has said more */
+    if (!result && !gf_router_count(s->router) && !s->chain.files)
         result = gf_server_fail(s, -EINVAL, "ghttp_server_start(): no route is bound; call ghttp_server_bind() first");
-    else if ((result = open_and_serve(s, inheritance, drained_fd, error, sizeof(error))) < 0)
-        gf_server_fail(s, result, "ghttp_server_start(): %s", error);
+    if (!result)
+        result = open_and_serve(s, inheritance, drained_fd, error, sizeof(error));
     if (result < 0) {
+        gf_server_fail(s, result, "ghttp_server_start(): %s", error); /* unless its error is known already */
         atomic_store(&s->state, GF_SERVER_FAILED);
         glog_error("server \"%s\" does not start: %s", s->name, s->error);
         return result;
@@ -282,10 +281,22 @@ int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, i
     return 0;
 }
 
+int gf_server_start(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd)
+{
+    int result;
+
+    pthread_mutex_lock(&s->life);
+    result = start(s, inheritance, drained_fd);
+    pthread_mutex_unlock(&s->life);
+    return result;
+}
+
 /* ---- the other states ---- */
 
 void gf_server_drain(ghttp_server *s, int grace_ms, int64_t until_ms)
 {
+    pthread_mutex_lock(&s->life); /* a client who was let in first of all may have asked for the end already */
+    pthread_mutex_unlock(&s->life);
     s->drain_until_ms = until_ms;
     atomic_store(&s->state, GF_SERVER_DRAINING);
     gf_engine_cease(&s->service);

@@ -32,6 +32,7 @@ struct ghttp_server {
     _Atomic(ghttp_server *) next; /* in the registry */
     char name[GF_SERVER_NAME_MAX + 1];
     _Atomic enum gf_server_state state;
+    pthread_mutex_t life; /* held by the start to its end; whoever ends the server waits for that */
     pthread_mutex_t lock; /* guards error, and the listeners against their end */
     char error[GF_SERVER_ERROR_MAX];
     struct gf_settings settings;
