@@ -31,7 +31,8 @@ static size_t escape(enum gf_glog_quoting quoting, unsigned char byte, char *out
     static const char digits[] = "0123456789ABCDEF";
 
     if (quoting == GF_GLOG_QUOTED) {
-        memcpy(out, "\\x", 2);
+        out[0] = '\\';
+        out[1] = 'x';
         out[2] = digits[byte >> 4];
         out[3] = digits[byte & 15];
         return 4;
