@@ -42,7 +42,9 @@ static size_t escape(enum gf_glog_quoting quoting, unsigned char byte, char *out
         out[1] = (char)byte;
         return 2;
     }
-    memcpy(out, byte < 0x80 ? "\\u00" : "\\uFF", 4);
+    out[0] = '\\';
+    out[1] = 'u';
+    out[2] = out[3] = byte < 0x80 ? '0' : 'F';
     out[4] = byte < 0x80 ? digits[byte >> 4] : 'F';
     out[5] = byte < 0x80 ? digits[byte & 15] : 'D';
     return 6;

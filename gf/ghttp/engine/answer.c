@@ -92,7 +92,9 @@ static bool add_headers(struct gf_exchange *x, struct MHD_Response *response)
     if (agent && *agent)
         good = MHD_add_response_header(response, "Server", agent) == MHD_YES;
     for (size_t i = 0; good && i < headers->count; i++)
-        good = MHD_add_response_header(response, headers->items[i].name, headers->items[i].value) == MHD_YES;
+        good = MHD_add_response_header(response, headers->items[i].name,
+                                       *headers->items[i].value ? headers->items[i].value
+                                                                : " " /* it takes no empty value */) == MHD_YES;
     x->closing = closes_after(x);
     if (good && x->closing && !gf_fields_find(headers, "Connection"))
         good = MHD_add_response_header(response, "Connection", "close") == MHD_YES;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gf/glog/glog.h>
+
 #include "../message/arena.h"
 #include "answer.h"
 #include "connection.h"
@@ -143,7 +145,7 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     x->mhd = mhd;
     x->pace = NULL;
     x->state = GF_EXCHANGE_BEGUN;
-    x->suspended = x->chunked = x->closing = x->trailed = x->file = false;
+    x->suspended = x->chunked = x->closing = x->trailed = x->file = x->broken = false;
     x->lead = 0;
     x->version = NULL;
     x->began_us = gf_record_begin(lane->service);
@@ -208,6 +210,8 @@ static void become_ready(struct gf_exchange *x)
 
 int gf_exchange_receive(struct gf_exchange *x, const char *method, const char *version, const char *data, size_t *size)
 {
+    if (x->broken)
+        return -EIO;
     if (x->state == GF_EXCHANGE_BEGUN)
         return receive_head(x, method, version);
     if (*size)
@@ -226,8 +230,11 @@ void gf_exchange_answer(struct gf_exchange *x)
     gf_connection_wait(x->connection, GF_WAIT_WRITE);
     x->lane->runnable = true;
     x->state = GF_EXCHANGE_ANSWERED;
-    if (!queued)
-        gf_connection_cut(x->connection);
+    x->broken = !queued;
+    if (queued)
+        return;
+    glog_error("the answer to %.256s could not be made: its connection is closed", x->request.target);
+    gf_connection_cut(x->connection);
 }
 
 void gf_exchange_suspend(struct gf_exchange *x)

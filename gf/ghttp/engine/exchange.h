@@ -48,7 +48,8 @@ struct gf_exchange {
     uint64_t lead;            /* the worker's leadership while the handler runs on the loop; 0: on a thread aside */
     _Atomic bool posted;      /* it is in the worker's list of what other threads have left */
     bool suspended;
-    bool file; /* the answer comes from a file */
+    bool broken; /* libmicrohttpd took no answer: its next call back closes the connection */
+    bool file;   /* the answer comes from a file */
     bool chunked;
     bool closing; /* the answer says that the connection closes */
     bool trailed; /* a chunked body with trailers, where 0.9.75 can be led astray: the connection ends with it */

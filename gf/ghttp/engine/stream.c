@@ -33,16 +33,23 @@ struct gf_stream {
 /* The connection may go while the handler still reads its request: what points to its memory is copied. */
 static int keep_head(struct ghttp_request *r)
 {
+    const char *method;
+
     for (size_t i = 0; i < r->headers.count; i++) {
         struct gf_field *field = &r->headers.items[i];
 
-        field->name = gf_arena_strdup(r->arena, field->name);
-        field->value = gf_arena_strdup(r->arena, field->value);
-        if (!field->name || !field->value)
+        const char *name = gf_arena_strdup(r->arena, field->name);
+        const char *value = gf_arena_strdup(r->arena, field->value);
+
+        if (!name || !value)
             return -ENOMEM;
+        *field = (struct gf_field){.name = name, .value = value};
     }
-    r->method = gf_arena_strdup(r->arena, r->method);
-    return r->method ? 0 : -ENOMEM;
+    method = gf_arena_strdup(r->arena, r->method);
+    if (!method)
+        return -ENOMEM;
+    r->method = method;
+    return 0;
 }
 
 static bool has_no_body(const struct ghttp_request *r)
@@ -106,6 +113,8 @@ int gf_stream_flush(struct gf_exchange *x)
     stream = x->stream;
     pthread_mutex_lock(&stream->lock);
     result = append(stream, &x->request.response.body);
+    if (result < 0)
+        stream->failed = true; /* there is a hole in it */
     pthread_mutex_unlock(&stream->lock);
     gf_worker_post(x);
     pthread_mutex_lock(&stream->lock);
@@ -122,10 +131,11 @@ void gf_stream_finish(struct gf_exchange *x)
     struct gf_stream *stream = x->stream;
 
     pthread_mutex_lock(&stream->lock);
-    stream->failed = x->request.response.failed || append(stream, &x->request.response.body) < 0;
+    if (x->request.response.failed || append(stream, &x->request.response.body) < 0)
+        stream->failed = true;
     stream->finished = true;
+    gf_worker_post(x); /* with the lock: gf_stream_end() must see both or neither, and may free x once it sees both */
     pthread_mutex_unlock(&stream->lock);
-    gf_worker_post(x); /* the last that this thread does with it */
 }
 
 /* ---- the leader ---- */

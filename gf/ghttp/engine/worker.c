@@ -395,8 +395,12 @@ static void expire(struct gf_worker *w)
 
 static void end_loop(struct gf_worker *w)
 {
-    answer_calls(w);
     pthread_mutex_lock(&w->calls_lock);
+    while (!STAILQ_EMPTY(&w->calls)) { /* one may come until the end is seen */
+        pthread_mutex_unlock(&w->calls_lock);
+        answer_calls(w);
+        pthread_mutex_lock(&w->calls_lock);
+    }
     w->ended = true;
     pthread_cond_broadcast(&w->calls_done);
     pthread_mutex_unlock(&w->calls_lock);

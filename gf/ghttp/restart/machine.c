@@ -142,10 +142,10 @@ void gf_machine_note_failure(int result, const char *reason)
 
 void gf_machine_fail(int result, const char *reason)
 {
-    glog_error("server restart failed: %s", reason);
     gf_supervisor_failed(reason);
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve); /* first: who is told may ask again at once */
     gf_machine_settle(result, 0, reason);
+    glog_error("server restart failed: %s", reason); /* last: who reads it may ask again at once */
 }
 
 /* ---- draining servers, in every state ---- */
@@ -431,6 +431,8 @@ void gf_machine_drain(void)
     int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
     enum gf_word word = GF_WORD_NONE;
 
+    if (pending_request())
+        gf_machine_settle(-ECANCELED, 0, "a shutdown was asked for meanwhile");
     gf_machine_drain_all(0); /* what has started while the end began */
     if (all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
         M.reported_ms = 0; /* the last report is the one that counts */
@@ -474,8 +476,8 @@ int64_t gf_machine_drain_limit(void)
 void gf_machine_resume_all(void)
 {
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_DRAINING)
-            gf_server_resume(s);
+        if (gf_server_state(s) == GF_SERVER_DRAINING && s->listener_count && s->listeners[0].fd >= 0)
+            gf_server_resume(s); /* but not one that the program itself has stopped: its listeners are closed */
 }
 
 static void drain_to_execute(void)

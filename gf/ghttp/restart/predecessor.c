@@ -16,6 +16,7 @@
 
 #include "../../gproc/signals.h"
 #include "../../gproc/start.h"
+#include "../engine/engine.h"
 #include "../engine/tls.h"
 #include "channel.h"
 #include "fault.h"
@@ -393,7 +394,9 @@ static void part(void)
 /* fd is -1 when we have no descriptor left for it. */
 static void take_connection(const struct cJSON *message, int fd)
 {
-    if (fd >= 0 && !gf_handover_accept(message, fd))
+    int result = fd < 0 ? -EMFILE : gf_handover_accept(message, fd);
+
+    if (!result || result == -EINVAL) /* the client has gone meanwhile: that says nothing of the others */
         return;
     pthread_mutex_lock(&predecessor.lock);
     if (predecessor.handed.control >= 0)
@@ -425,6 +428,7 @@ void gf_predecessor_hear(void)
         } else if (count) {
             close(fds[0]);
         } else if (is_type(message, "ping")) {
+            gf_engine_raise_descriptor_limit(); /* it has lowered ours to that of the start, maybe after we raised it */
             gf_predecessor_say("pong");
         } else if (is_type(message, "drain")) {
             gf_history_hear(message);

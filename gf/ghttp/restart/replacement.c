@@ -317,7 +317,8 @@ static void ping(void)
 
     if (now - M.pinged_ms >= PING_MS && cJSON_AddStringToObject(message, "type", "ping")) {
         M.pinged_ms = now;
-        gf_channel_send(M.successor.control, message, NULL, 0);
+        if (gf_channel_send(M.successor.control, message, NULL, 0) == -EAGAIN)
+            M.heard_ms = now; /* the channel is full of connections: the question has not been asked */
     }
     cJSON_Delete(message);
 }
@@ -354,6 +355,8 @@ static void look_after(void)
 {
     char why[1280];
 
+    if (gf_machine_now_ms() - M.pinged_ms > 2 * PING_MS) /* stopped or frozen meanwhile, we have not asked */
+        M.heard_ms = gf_machine_now_ms();
     if (gf_machine_now_ms() - M.heard_ms >= SILENCE_MS) {
         reject("it did not answer any more");
         return;
