@@ -1,0 +1,45 @@
+/**
+ * @file ghttp_files.h
+ * Files that a server serves by itself.
+ * Part of <gf/ghttp/ghttp.h>, whose first lines hold here too.
+ */
+#ifndef GF_GHTTP_FILES_H
+#define GF_GHTTP_FILES_H
+
+#include <stdbool.h>
+
+#include <gf/ghttp/ghttp_types.h>
+
+GF_BEGIN_DECLS
+
+/* ---- servers: files ---------------------------------------------------------------------------- */
+/*
+ * A server whose program names a folder here answers GET and HEAD with its files: a file comes before a route, a route
+ * before a folder. Nothing outside of the folders is ever served, nor are names that begin with a dot (but
+ * `.well-known`). docs/files.md says more. A server may have files and no route.
+ */
+
+/** The folder of files for all paths, the first to be searched: the setting `serverRoot`. Thread: before start. */
+GF_API int ghttp_server_set_root(ghttp_server *s, const char *folder);
+/** Another one, searched behind those before it. At most 16. @return 0, -EINVAL, -ENOSPC. Thread: before start. */
+GF_API int ghttp_server_add_search_path(ghttp_server *s, const char *folder);
+/**
+ * A folder for the paths below a prefix, searched before those for all paths, the longest prefix first: with
+ * ("/assets", "/srv/a"), `/assets/x.css` is `/srv/a/x.css`. At most 64. @return 0, -EINVAL, -ENOSPC.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_add_static_path(ghttp_server *s, const char *prefix, const char *folder);
+/** The files that stand for their folder, as a comma list: the setting `indexFiles`. Thread: before start. */
+GF_API int ghttp_server_set_index_files(ghttp_server *s, const char *list);
+/** Whether a folder without such a file is listed (else: 403): the setting `indexFolder`. Thread: before start. */
+GF_API int ghttp_server_set_index_folder(ghttp_server *s, bool on);
+/**
+ * Requests for exactly the path `from` are served, by files and routes, as if they were for `to`. Both begin with '/'
+ * and have no percent-encoding and no query. At most 256. @return 0, -EINVAL, -EEXIST, -ENOSPC, -ENOMEM.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_set_rewrite(ghttp_server *s, const char *from, const char *to);
+
+GF_END_DECLS
+
+#endif

@@ -1,0 +1,114 @@
+/**
+ * @file ghttp_response.h
+ * What a handler can answer.
+ * Part of <gf/ghttp/ghttp.h>, whose first lines hold here too.
+ */
+#ifndef GF_GHTTP_RESPONSE_H
+#define GF_GHTTP_RESPONSE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <gf/ghttp/ghttp_types.h>
+
+struct cJSON;
+
+GF_BEGIN_DECLS
+
+/* ---- responses -------------------------------------------------------------------------------- */
+/*
+ * All of these: the request's own thread. A response is collected until the handler ends or flushes. When it
+ * outgrows the memory that a response may take (64 MiB), or memory runs out, the client gets a 500 in its place.
+ */
+
+/** Appends text to the body. */
+GF_API void ghttp_response_write(ghttp_request *r, const char *text);
+/** Appends text and a line feed. */
+GF_API void ghttp_response_writeln(ghttp_request *r, const char *text);
+/** Appends as printf() would. */
+GF_API void ghttp_response_writef(ghttp_request *r, const char *format, ...) GF_PRINTF(2, 3);
+/** Appends as printf() would, and a line feed. */
+GF_API void ghttp_response_writefln(ghttp_request *r, const char *format, ...) GF_PRINTF(2, 3);
+/** Appends bytes. */
+GF_API void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_t size);
+/** Replaces the body by this JSON, and the Content-Type by application/json. The caller keeps the value; NULL: a 500.
+ */
+GF_API void ghttp_response_write_json(ghttp_request *r, const struct cJSON *json);
+/** Replaces the body by the status and its text: "Not Found". */
+GF_API void ghttp_response_write_status(ghttp_request *r, int status);
+/** The status, 200..599; 200 unless set. Another number makes the answer a 500. */
+GF_API void ghttp_response_set_status(ghttp_request *r, int status);
+/** Makes the answer a 500, whatever was written, and has the reason logged; the first reason counts. */
+GF_API void ghttp_response_fail(ghttp_request *r, const char *reason);
+/** The status that is set so far. */
+GF_API int ghttp_response_status(const ghttp_request *r);
+/**
+ * Sets a header, replacing one of the same name; NULL takes it away. Of `Connection` only "close" is allowed.
+ * Without a Content-Type a body goes out as `text/plain; charset=utf-8`.
+ * @return 0; -EINVAL for a name or value that HTTP does not allow, or for one that the library sets
+ *         itself (Content-Length, Transfer-Encoding, Date); -ENOSPC for more than 64 headers, -E2BIG for
+ *         more than 8 KiB of them (an answer's head has its place beside the request's); -ENOMEM.
+ */
+GF_API int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value);
+/** What ghttp_middleware_response() puts under "data". The JSON goes over to the request, also on error. 0, -ENOMEM. */
+GF_API int ghttp_response_set_data(ghttp_request *r, struct cJSON *data);
+/** What ghttp_middleware_response() puts under "code" and "message"; the status stays as it is. 0, -ENOMEM. */
+GF_API int ghttp_response_set_error(ghttp_request *r, int code, const char *message);
+/** Takes the body back, not the headers. */
+GF_API void ghttp_response_clear(ghttp_request *r);
+/**
+ * Sends the client elsewhere; the body becomes the status's text. A URL that is empty, has control characters or
+ * outgrows the headers' 8 KiB makes the answer a 500.
+ * @param status 301, 302, 303, 307 or 308; 0: 302.
+ */
+GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int status);
+
+/**
+ * Sends what the response has so far and goes on: from the first flush on it is a stream, in chunks, of any length;
+ * status and headers are on the wire and can no longer be changed. Waits while the client takes less than is written.
+ * Nobody else waits with it.
+ * @return 0; -EPIPE: the client has gone, the handler had better end; -EAGAIN: every thread is taken, the response
+ *         is collected further; -EIO: it has failed before; -EALREADY: it is final; -ENOMEM.
+ */
+GF_API int ghttp_response_flush(ghttp_request *r);
+
+/**
+ * Sends one server-sent event, and makes the response an event stream (`text/event-stream`, not to be cached) with the
+ * first one. Each line of the data, however it ends, becomes a line of the event.
+ * @param event its kind; NULL: none, a "message" to the browser.
+ * @param id what the browser sends as `Last-Event-ID` when it comes again; NULL: none.
+ * @return 0; -EINVAL for data that is NULL, or an event or id with a line's end: nothing was sent; -EALREADY when the
+ *         response streams something else; else as ghttp_response_flush().
+ */
+GF_API int ghttp_response_event(ghttp_request *r, const char *event, const char *id, const char *data);
+
+/* ---- responses: files, and JSON for other sites ------------------------------------------------ */
+/* All of these: the request's own thread. docs/files.md says more. */
+
+/**
+ * Answers with a file, as its request asks for it: whole, in parts (`Range`) or not at all because the client has it
+ * (304). The type follows the name's extension, unless the handler has set a Content-Type. The file is sent when the
+ * handler has ended; what it writes besides is not. Symbolic links are followed: the path is the program's own.
+ * @param path from the working folder, if it does not begin with '/'.
+ * @return 0; -ENOENT for no regular file, -EACCES, -EMFILE, ...: the answer is then a 404, 403, 503 or 500, until the
+ *         handler makes it another; -EALREADY after a flush.
+ */
+GF_API int ghttp_response_serve_file(ghttp_request *r, const char *path);
+
+/**
+ * ghttp_response_serve_file(), to be saved by the browser instead of shown.
+ * @param name the name to save it by, UTF-8; NULL: that of the file.
+ */
+GF_API int ghttp_response_serve_download(ghttp_request *r, const char *path, const char *name);
+
+/**
+ * Replaces the body by a call of a JavaScript function with this JSON, for pages of other sites (JSONP).
+ * @param callback the function's name as the client sent it: `a`, `a.b` or `a[0]`, at most 128 bytes.
+ * @return 0; -EINVAL for another callback: then the answer is a 400. JSON that is NULL: a 500.
+ */
+GF_API int ghttp_response_write_jsonp(ghttp_request *r, const char *callback, const struct cJSON *json);
+
+GF_END_DECLS
+
+#endif

@@ -1,0 +1,197 @@
+/**
+ * @file ghttp_routing.h
+ * What serves which request: routes, groups, middleware, hooks, handlers of statuses.
+ * Part of <gf/ghttp/ghttp.h>, whose first lines hold here too.
+ */
+#ifndef GF_GHTTP_ROUTING_H
+#define GF_GHTTP_ROUTING_H
+
+#include <gf/ghttp/ghttp_types.h>
+
+GF_BEGIN_DECLS
+
+/* ---- servers: routes -------------------------------------------------------------------------- */
+
+/**
+ * Binds a handler to a pattern `[METHOD:]/path[@domain]`. Segments of the path may be `:name` (one
+ * segment), `*name` (the rest, also empty) or contain `{name}`. Without a method it serves all.
+ * @return 0, -EINVAL for a bad pattern, -EEXIST for one that is bound already.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_bind(ghttp_server *s, const char *pattern, ghttp_handler *fn);
+
+/** The same with an argument for the handler (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_bind_with(ghttp_server *s, const char *pattern, ghttp_handler *fn, void *arg);
+
+/** What ghttp_server_routes() tells of a binding; the texts live as long as the server. */
+typedef struct ghttp_route {
+    const char *method;     /**< "GET", or "ALL" */
+    const char *domain;     /**< "default" for all hosts */
+    const char *path;       /**< as bound, without method and domain */
+    const char *handler;    /**< the function's name as far as it is known, else where it is: "server+0x1c40" */
+    const char *middleware; /**< of a route, that of its groups: "log, authorize", or "";
+                                 of middleware "MIDDLEWARE", or "GLOBAL MIDDLEWARE" where it is for every request */
+    const char *place;      /**< where it was bound: "main.c:42"; "" if that is not known */
+} ghttp_route;
+
+/**
+ * Tells fn of each binding: middleware, then routes, in the order of their binding.
+ * @return how many there are. Thread: any thread, after the set-up.
+ */
+GF_API int ghttp_server_routes(ghttp_server *s, void (*fn)(const ghttp_route *route, void *arg), void *arg);
+
+/* ---- servers: middleware, hooks, statuses ----------------------------------------------------- */
+/*
+ * Middleware is a handler that runs round others: what it does before ghttp_request_next(r) comes before them, what
+ * it does afterwards sees their response, and where it does not call it, nothing further in runs. docs/routing.md
+ * tells the order of everything.
+ */
+
+/**
+ * Middleware for every request of the server, also for those that find no route (404, 405, OPTIONS). It runs
+ * before that of patterns and groups, in the order of these calls.
+ * @return 0 or a negative errno. Thread: before start.
+ */
+GF_API int ghttp_server_use(ghttp_server *s, ghttp_handler *middleware);
+
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_use_with(ghttp_server *s, ghttp_handler *middleware, void *arg);
+
+/**
+ * Middleware for the requests that a pattern `[METHOD:]/path[@domain]` fits, whether they find a route or not; the
+ * pattern of the route does not matter. Runs after that of ghttp_server_use() and before that of groups, in the order
+ * of these calls. What is bound for GET runs for HEAD too. Parameters of the pattern are given to nobody.
+ * @return 0 or a negative errno. Thread: before start.
+ */
+GF_API int ghttp_server_bind_middleware(ghttp_server *s, const char *pattern, ghttp_handler *middleware);
+
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_bind_middleware_with(ghttp_server *s, const char *pattern, ghttp_handler *middleware,
+                                             void *arg);
+
+/** The moments of a request at which hooks run, in this order. */
+typedef enum ghttp_hook {
+    GHTTP_HOOK_BEFORE_SERVE,  /**< before middleware and handler */
+    GHTTP_HOOK_AFTER_SERVE,   /**< after them */
+    GHTTP_HOOK_BEFORE_OUTPUT, /**< after the handlers of statuses: the last moment to change the response */
+    GHTTP_HOOK_AFTER_OUTPUT   /**< the response is final and is about to be sent: what is written is ignored */
+} ghttp_hook;
+
+/**
+ * A hook: runs at a moment of every request that the pattern fits, whether it finds a route or not. Hooks of one moment
+ * run in the precedence of their patterns, the most specific first (as routes have it), then in the order of these
+ * calls.
+ * @return 0 or a negative errno. Thread: before start.
+ */
+GF_API int ghttp_server_bind_hook(ghttp_server *s, const char *pattern, ghttp_hook when, ghttp_handler *fn);
+
+/**
+ * A handler for all responses that end with this status (201..599; 200 has none), the library's own (404, 405, 400,
+ * 500) included. It finds an empty body; if it writes one, that replaces the one from before, with its Content-Type,
+ * and else that one stays. It may change status and headers; a changed status calls no other handlers. Several for one
+ * status all run: those of the host first, then in the order of these calls. They do not run for what is refused before
+ * it is a request (408, 413, 431, 503).
+ * @return 0 or a negative errno. Thread: before start.
+ */
+GF_API int ghttp_server_bind_status(ghttp_server *s, int status, ghttp_handler *fn);
+
+/** The same for the requests of one host, without a port. Thread: before start. */
+GF_API int ghttp_server_bind_status_domain(ghttp_server *s, int status, const char *domain, ghttp_handler *fn);
+
+/* ---- servers: groups -------------------------------------------------------------------------- */
+
+/** Routes with a common beginning and common middleware. Lives as long as its server. */
+typedef struct ghttp_group ghttp_group;
+
+/**
+ * A group of routes under a prefix: "/api", "/api@example.org", "/users/:id", "/" for no prefix at all.
+ * @return the group; NULL after an error, which is left on the server: every function takes a NULL group and does
+ *         nothing.
+ * Thread: before start.
+ */
+GF_API ghttp_group *ghttp_server_group(ghttp_server *s, const char *prefix);
+
+/**
+ * A group inside a group: its prefix comes after the outer one's. It begins with the middleware that the outer one has
+ * at this moment. Only one of the two may name a domain.
+ * Thread: before start.
+ */
+GF_API ghttp_group *ghttp_group_group(ghttp_group *g, const char *prefix);
+
+/**
+ * Middleware for the routes that are bound to the group, or to groups made in it, after this call. Runs after that
+ * of ghttp_server_use() and ghttp_server_bind_middleware(), the outer groups' first.
+ * @return 0 or a negative errno; -EINVAL for a NULL group. Thread: before start.
+ */
+GF_API int ghttp_group_use(ghttp_group *g, ghttp_handler *middleware);
+
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_group_use_with(ghttp_group *g, ghttp_handler *middleware, void *arg);
+
+/**
+ * Binds a handler to `[METHOD:]/path[@domain]` below the group's prefix; "" or "/" is the prefix itself.
+ * @return as ghttp_server_bind(); -EINVAL for a NULL group, or a domain where the group has one. Thread: before start.
+ */
+GF_API int ghttp_group_bind(ghttp_group *g, const char *pattern, ghttp_handler *fn);
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_group_bind_with(ghttp_group *g, const char *pattern, ghttp_handler *fn, void *arg);
+/** Binds a handler to a path of the group for all methods. Thread: before start. */
+GF_API int ghttp_group_all(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For GET, and with it HEAD. Thread: before start. */
+GF_API int ghttp_group_get(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For POST. Thread: before start. */
+GF_API int ghttp_group_post(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For PUT. Thread: before start. */
+GF_API int ghttp_group_put(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For PATCH. Thread: before start. */
+GF_API int ghttp_group_patch(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For DELETE. Thread: before start. */
+GF_API int ghttp_group_delete(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For HEAD. Thread: before start. */
+GF_API int ghttp_group_head(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For OPTIONS. Thread: before start. */
+GF_API int ghttp_group_options(ghttp_group *g, const char *path, ghttp_handler *fn);
+
+/**
+ * Says from where the next set-up call of this thread comes, for lists of routes and messages. The macros below do it
+ * in C programs; a call without them, from C++ for instance, works without.
+ * Thread: before start.
+ */
+GF_API void ghttp_note_place(const char *handler, const char *file, int line);
+
+#ifndef __cplusplus
+/** @cond */
+#define ghttp_server_bind(s, pattern, fn)                                                                              \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind((s), (pattern), (fn)))
+#define ghttp_server_bind_with(s, pattern, fn, arg)                                                                    \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind_with((s), (pattern), (fn), (arg)))
+#define ghttp_server_use(s, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_use((s), (fn)))
+#define ghttp_server_use_with(s, fn, arg)                                                                              \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_use_with((s), (fn), (arg)))
+#define ghttp_server_bind_middleware(s, pattern, fn)                                                                   \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind_middleware((s), (pattern), (fn)))
+#define ghttp_server_bind_middleware_with(s, pattern, fn, arg)                                                         \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind_middleware_with((s), (pattern), (fn), (arg)))
+#define ghttp_group_use(g, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_use((g), (fn)))
+#define ghttp_group_use_with(g, fn, arg)                                                                               \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_use_with((g), (fn), (arg)))
+#define ghttp_group_bind(g, pattern, fn)                                                                               \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_bind((g), (pattern), (fn)))
+#define ghttp_group_bind_with(g, pattern, fn, arg)                                                                     \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_bind_with((g), (pattern), (fn), (arg)))
+#define ghttp_group_all(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_all((g), (path), (fn)))
+#define ghttp_group_get(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_get((g), (path), (fn)))
+#define ghttp_group_post(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_post((g), (path), (fn)))
+#define ghttp_group_put(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_put((g), (path), (fn)))
+#define ghttp_group_patch(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_patch((g), (path), (fn)))
+#define ghttp_group_delete(g, path, fn)                                                                                \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_delete((g), (path), (fn)))
+#define ghttp_group_head(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_head((g), (path), (fn)))
+#define ghttp_group_options(g, path, fn)                                                                               \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_options((g), (path), (fn)))
+/** @endcond */
+#endif
+
+GF_END_DECLS
+
+#endif
