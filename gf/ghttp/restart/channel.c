@@ -92,11 +92,13 @@ static ssize_t receive_text(int fd, char *text, int *fds, size_t *ret_fd_count, 
         .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
     ssize_t size;
 
+    /* ECONNRESET, told once: the peer has closed the channel with something of ours unread. What it had said before is
+     * still there to be read, its reason for going perhaps; the end of the channel comes behind that. */
     do
         size = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    while (size < 0 && errno == EINTR);
+    while (size < 0 && (errno == EINTR || errno == ECONNRESET));
     if (size < 0)
-        return errno == ECONNRESET ? -EPIPE : -errno;
+        return -errno;
     *ret_fd_count = detach(&message, fds);
     *ret_flags = message.msg_flags;
     return size;

@@ -215,7 +215,7 @@ static void start(void)
     }
     gf_successor_relay(&M.successor);
     if (fds[GF_MACHINE_FDS].revents)
-        hear_start();
+        hear_start(); /* also when it has ended: what it said last tells more */
     else if (fds[GF_MACHINE_FDS + 1].revents)
         end_of_successor("");
     else if (gf_machine_now_ms() >= M.deadline_ms)
