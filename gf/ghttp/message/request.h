@@ -160,6 +160,10 @@ void gf_request_parse_body(struct ghttp_request *r);
 /* Puts a response into the state that a handler finds it in: 200, no headers, no body. */
 void gf_response_reset(struct ghttp_request *r);
 
+/* The same, but for the headers that say nothing about the body: what CORS, cookies and request ids have set counts for
+ * whatever comes in the place of this response. */
+void gf_response_take_back(struct ghttp_request *r);
+
 /* size bytes of the file from offset become the body; fd is the response's in every outcome. */
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size);
 

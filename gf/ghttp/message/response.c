@@ -59,6 +59,32 @@ void gf_response_reset(struct ghttp_request *r)
     drop_file(r);
 }
 
+/* Whether a header speaks of the body, or of where it is instead: it would be untrue of another body. */
+static bool describes_body(const char *name)
+{
+    static const char *const names[] = {"ETag",    "Last-Modified", "Accept-Ranges",    "Cache-Control",
+                                        "Expires", "Location",      "Content-Encoding", "Content-Range",
+                                        "Refresh", "Content-Type",  "Content-Language", "Content-Disposition",
+                                        "Trailer", "Digest",        "Content-Location", "Content-MD5"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (gf_ascii_equal(name, names[i]))
+            return true;
+    return false;
+}
+
+void gf_response_take_back(struct ghttp_request *r)
+{
+    struct gf_fields *headers = &r->response.headers;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < headers->count; i++)
+        if (!describes_body(headers->items[i].name))
+            headers->items[kept++] = headers->items[i];
+    gf_response_reset(r);
+    headers->count = kept;
+}
+
 /* Neither failed nor final. */
 static bool can_write(const ghttp_request *r)
 {

@@ -117,11 +117,15 @@ static void log_failed(const struct ghttp_request *r)
                      LOGGED_SIZE, r->path, r->response.failure);
 }
 
-/* A response that could not be made is replaced as a whole. If even that fails it stays marked as failed, and the
- * engine answers with a bare 500. */
+/* A response that could not be made is replaced; without its headers too, if these have outgrown their memory. If even
+ * that fails it stays marked as failed, and the engine answers with a bare 500. */
 static void replace_failed(struct ghttp_request *r)
 {
     log_failed(r);
+    gf_response_take_back(r);
+    ghttp_response_write_status(r, 500);
+    if (!r->response.failed)
+        return;
     gf_response_reset(r);
     ghttp_response_write_status(r, 500);
 }
