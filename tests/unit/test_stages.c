@@ -707,6 +707,23 @@ static void fail_with(ghttp_request *request)
     ghttp_response_write(request, "more");
 }
 
+Test(stages, the_log_of_a_failure_names_the_place)
+{
+    expect_bound(ghttp_server_bind(s, "GET:/report", fail_with));
+    s->chain.tells_places = true;
+    run("GET", "/report?why=full");
+    cr_expect(not(zero(ptr, strstr(logged, "failed: full; at test_stages.c:"))), "%s", logged);
+    cr_expect(not(zero(ptr, strstr(logged, " in fail_with(); route GET:/report, handler fail_with, bound at "
+                                           "test_stages.c:"))),
+              "%s", logged);
+    expect_bound(ghttp_server_bind(s, "/far", set_status));
+    run("GET", "/far?status=1000");
+    cr_expect(not(zero(ptr, strstr(logged, "outside 200..599; route ALL:/far, handler set_status"))), "%s", logged);
+    s->chain.tells_places = false;
+    run("GET", "/report?why=full");
+    cr_expect(zero(ptr, strstr(logged, "; at")), "%s", logged);
+}
+
 Test(stages, fail_makes_a_logged_500)
 {
     expect_bound(ghttp_server_bind(s, "/", fail_with));

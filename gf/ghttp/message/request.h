@@ -42,6 +42,9 @@ struct gf_response {
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
     bool final;          /* what is written from now on is ignored */
     const char *failure; /* why, for the log */
+    /* where in the program's text it failed, as far as that is known: the program's own constants, or NULL */
+    const char *failure_file, *failure_function;
+    int failure_line;
 };
 
 /* How far a request has come on its way through the chain; the route floor's. */

@@ -54,7 +54,7 @@ void gf_response_reset(struct ghttp_request *r)
     r->response.headers.count = 0;
     r->response.failed = false;
     r->response.final = false;
-    r->response.failure = NULL;
+    r->response.failure = r->response.failure_file = r->response.failure_function = NULL;
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
 }
@@ -100,10 +100,20 @@ static void fail(ghttp_request *r, const char *reason)
     r->response.failure = reason;
 }
 
-void ghttp_response_fail(ghttp_request *r, const char *reason)
+void ghttp_response_fail_at(ghttp_request *r, const char *reason, const char *file, int line, const char *function)
 {
     const char *copy = reason ? gf_arena_strdup(r->arena, reason) : NULL;
+    if (!can_write(r))
+        return;
     fail(r, copy ? copy : "the handler gave no reason");
+    r->response.failure_file = file;
+    r->response.failure_line = line;
+    r->response.failure_function = function;
+}
+
+void(ghttp_response_fail)(ghttp_request *r, const char *reason)
+{
+    ghttp_response_fail_at(r, reason, NULL, 0, NULL);
 }
 
 static void check_body(ghttp_request *r, int error)

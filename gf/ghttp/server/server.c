@@ -174,6 +174,7 @@ static int prepare_service(ghttp_server *s, const struct gf_inheritance *inherit
         .drained_fd = drained_fd,
     };
     gf_server_attach_logs(s);
+    s->chain.tells_places = set->error_stack;
     if (service->limits.address_connections) {
         service->address_counts = gf_address_counts_new(service->limits.address_connections);
         if (!service->address_counts) {
