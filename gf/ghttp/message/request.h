@@ -16,6 +16,7 @@
 
 #include "buffer.h"
 #include "fields.h"
+#include "spool.h"
 
 struct gf_arena;
 struct gf_before_output;
@@ -80,7 +81,8 @@ struct ghttp_request {
     const char *target;       /* as sent */
     const char *host;         /* without port, lower case; "" if none */
     struct gf_fields headers; /* as sent, values trimmed */
-    struct gf_buffer body;
+    struct gf_buffer body;    /* to be read once it is whole; see spool.h */
+    struct gf_spool spool;
     bool secure;
     struct gf_logger *error_log; /* where to report what went wrong with it (gf/glog/logger.h); NULL: standard error */
     struct sockaddr_storage peer;

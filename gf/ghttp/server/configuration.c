@@ -38,7 +38,6 @@ static const struct {
     {"swaggerPath", OPENAPI},
     {"swaggerUITemplate", OPENAPI},
     {"gracefulTimeout", "a restart waits for the new process, not for a time; see gracefulReadyTimeout"},
-    {"formParsingMemory", "a form is held in memory whole; see clientMaxBodySize"},
     {"nameToUriType", "objects cannot be bound to routes"},
 };
 

@@ -29,6 +29,8 @@ const struct gf_setting gf_setting_table[] = {
     ROW("keepAlive", GF_SETTING_BOOL, keep_alive, "true", 0, 1, "whether a connection serves more than one request"),
     ROW("clientMaxBodySize", GF_SETTING_SIZE, client_max_body_size, "8m", 0, INT64_C(1) << 40,
         "the largest body of a request; more is answered 413"),
+    ROW("formParsingMemory", GF_SETTING_SIZE, form_parsing_memory, "1m", 1024, INT64_C(1) << 40,
+        "how much of a body is held in memory; a larger one is collected in a temporary file, in $TMPDIR or /tmp"),
     ROW("maxHeaderBytes", GF_SETTING_SIZE, max_header_bytes, "10k", 1024, 1 << 20,
         "the largest request line and headers together; more is answered 431 or 414"),
     ROW("readTimeout", GF_SETTING_DURATION, read_timeout, "60s", 0, DAY_MS,

@@ -75,6 +75,7 @@ struct gf_settings {
     int64_t graceful_shutdown_timeout;
     int64_t graceful_probation;
     int64_t client_max_body_size;
+    int64_t form_parsing_memory;
     int64_t max_header_bytes;
     int64_t read_timeout;
     int64_t write_timeout;
