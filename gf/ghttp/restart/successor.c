@@ -259,7 +259,7 @@ static int prepare(struct spawning *sp, const char *path, const struct gf_handed
     if (result)
         return result;
     sp->handed.control = CONTROL_FD;
-    sp->variable = gf_listeners_json_print(&sp->handed, getpid());
+    sp->variable = gf_listeners_json_print(&sp->handed, getpid(), &gf_start_get()->nofile);
     if (!sp->variable)
         return -ENOMEM;
     result = make_environment(sp);
@@ -365,7 +365,6 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
     if (!result)
         result = spawn(&sp, path, &pid);
     if (!result) {
-        prlimit(pid, RLIMIT_NOFILE, &gf_start_get()->nofile, NULL);
         *successor = (struct gf_successor){.pid = pid,
                                            .pidfd = pidfd_open(pid, 0),
                                            .control = take(&sp.ends[0]),
