@@ -269,6 +269,22 @@ int rig_count_zombies(pid_t parent)
     return count(0, parent);
 }
 
+pid_t rig_find_child(const struct rig *rig, pid_t parent)
+{
+    DIR *folder = opendir("/proc");
+    struct dirent *entry;
+    struct process_facts facts;
+    pid_t found = 0;
+
+    while (folder && (entry = readdir(folder)))
+        if (atol(entry->d_name) > found && read_facts(entry->d_name, &facts) && facts.parent == parent &&
+            facts.group == rig->first)
+            found = (pid_t)atol(entry->d_name);
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
 int rig_wait_processes(const struct rig *rig, int wanted, int timeout_ms)
 {
     for (int waited = 0; rig_count_processes(rig) != wanted; waited += 20) {
