@@ -269,7 +269,7 @@ int rig_count_zombies(pid_t parent)
     return count(0, parent);
 }
 
-pid_t rig_find_child(const struct rig *rig, pid_t parent)
+pid_t rig_find_child(pid_t parent)
 {
     DIR *folder = opendir("/proc");
     struct dirent *entry;
@@ -277,8 +277,8 @@ pid_t rig_find_child(const struct rig *rig, pid_t parent)
     pid_t found = 0;
 
     while (folder && (entry = readdir(folder)))
-        if (atol(entry->d_name) > found && read_facts(entry->d_name, &facts) && facts.parent == parent &&
-            facts.group == rig->first)
+        if (isdigit((unsigned char)entry->d_name[0]) && read_facts(entry->d_name, &facts) && facts.parent == parent &&
+            atol(entry->d_name) > found)
             found = (pid_t)atol(entry->d_name);
     if (folder)
         closedir(folder);
