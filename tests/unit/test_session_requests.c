@@ -19,6 +19,8 @@
 #include <gf/ghttp/service/session_stores.h>
 #include <gf/glog/glog.h>
 
+#include "tests/support/redis.h"
+
 #define ID "0123456789abcdef0123456789abcdef"
 
 static char parent[] = "/tmp/gf-test-session-XXXXXX", folder[64], logged[1024];
@@ -52,6 +54,36 @@ static void begin_memory(void)
     begin("memory");
 }
 
+#ifdef GF_HAVE_REDIS
+static struct redis redis;
+
+static void begin_redis(void)
+{
+    begin("redis");
+    cr_assert(redis_init(&redis) == 0 && redis_start(&redis) == 0);
+    cr_assert(ghttp_server_set(server, "sessionRedisAddress", redis.address) == 0);
+    cr_assert(ghttp_server_set(server, "sessionRedisTimeout", "20s") == 0);
+}
+
+static void end(void);
+
+static void end_redis(void)
+{
+    end();
+    redis_finish(&redis);
+}
+
+TestSuite(session_in_redis, .init = begin_redis, .fini = end_redis);
+/* One more test of a check, where the library can do it. */
+#define IN_REDIS(name)                                                                                                 \
+    Test(session_in_redis, name)                                                                                       \
+    {                                                                                                                  \
+        name();                                                                                                        \
+    }
+#else
+#define IN_REDIS(name)
+#endif
+
 static void end(void)
 {
     char command[128];
@@ -74,6 +106,7 @@ TestSuite(session_in_memory, .init = begin_memory, .fini = end);
     {                                                                                                                  \
         name();                                                                                                        \
     }                                                                                                                  \
+    IN_REDIS(name)                                                                                                     \
     static void name(void)
 
 static struct gf_session_store *store(void)

@@ -136,9 +136,21 @@ const struct gf_setting gf_setting_table[] = {
     ROW("sessionMaxCount", GF_SETTING_COUNT, session_max_count, "100000", 1, 100000000,
         "sessions in the folder, where beyond no new one begins, or in memory, where the longest unused one goes"),
     ROW("sessionStorage", GF_SETTING_TEXT, session_storage, "file", 0, 16,
-        "where sessions are kept: file (sessionPath), memory"),
+        "where sessions are kept: file (sessionPath), memory, redis"),
     ROW("sessionMemorySize", GF_SETTING_SIZE, session_memory_size, "64m", INT64_C(4) << 20, INT64_C(64) << 30,
         "the most that sessions in memory take, beyond which the longest unused one goes"),
+    ROW("sessionRedisAddress", GF_SETTING_TEXT, session_redis_address, "127.0.0.1:6379", 1, 255,
+        "the Redis for sessions: 127.0.0.1:6379, [::1]:6379, name:6379, unix:/run/redis.sock"),
+    ROW("sessionRedisUser", GF_SETTING_TEXT, session_redis_user, "", 0, 256,
+        "who logs in to it; empty: its default user"),
+    ROW("sessionRedisPass", GF_SETTING_TEXT, session_redis_pass, "", 0, 1024, "the password; empty: no login"),
+    ROW("sessionRedisDb", GF_SETTING_COUNT, session_redis_db, "0", 0, 1 << 20, "the number of its database"),
+    ROW("sessionRedisPrefix", GF_SETTING_TEXT, session_redis_prefix, "gfsession:", 0, 128,
+        "what the keys begin with, in front of the session's id"),
+    ROW("sessionRedisTimeout", GF_SETTING_DURATION, session_redis_timeout, "1s", 10, MINUTE_MS,
+        "for a connect to it, and for each answer"),
+    ROW("sessionRedisMaxActive", GF_SETTING_COUNT, session_redis_max_active, "16", 1, 1000,
+        "connections to it; more requests at once wait for one, sessionRedisTimeout at most"),
 };
 const size_t gf_setting_count = sizeof(gf_setting_table) / sizeof(*gf_setting_table);
 _Static_assert(sizeof(gf_setting_table) / sizeof(*gf_setting_table) <= GF_SETTINGS_MAX, "a mark for each setting");

@@ -66,6 +66,13 @@ struct gf_settings {
     int64_t session_max_count;
     char *session_storage;
     int64_t session_memory_size;
+    char *session_redis_address;
+    char *session_redis_user;
+    char *session_redis_pass;
+    char *session_redis_prefix;
+    int64_t session_redis_db;
+    int64_t session_redis_timeout;
+    int64_t session_redis_max_active;
     char *pid_file;
     bool stable_pid;
     bool systemd_fd_store;

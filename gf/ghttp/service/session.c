@@ -185,12 +185,18 @@ static void forget_changes(struct gf_session *session)
     session->cleared = session->max_age_changed = session->changed = session->refreshed = false;
 }
 
+/* Whether the store has said itself that it failed so. */
+static bool is_said(const struct gf_session_store *store, int result)
+{
+    return store->kind->logs && result != -EBADMSG && result != -E2BIG && result != -ENOMEM;
+}
+
 /* -ENOENT: another request has ended the session, so there is nothing to complain of. */
 static void report(const struct gf_session_store *store, int result)
 {
     if (result == -ENOSPC)
         gf_session_stores_complain(store->kind->full);
-    else if (result < 0 && result != -ENOENT && !store->kind->logs)
+    else if (result < 0 && result != -ENOENT && !is_said(store, result))
         glog_error("a session was not saved: %s", strerror(-result));
 }
 
@@ -318,7 +324,7 @@ static void load(ghttp_request *r, struct gf_session *session)
     }
     session->entries = NULL;
     session->max_age_ms = 0;
-    if (result != -ENOENT && !store->kind->logs)
+    if (result != -ENOENT && !is_said(store, result))
         glog_error("a session was not read: %s", strerror(-result));
     if (result != -ENOENT && result != -EBADMSG) /* what is damaged will not become readable again */
         session->error = result;

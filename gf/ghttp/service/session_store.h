@@ -25,7 +25,7 @@ typedef int gf_session_edit(void *arg, const char *text, char **ret_text, int64_
 
 struct gf_session_store_kind {
     const char *full; /* why there is no room when it says -ENOSPC */
-    bool logs;        /* the store says itself what fails, so nobody else has to */
+    bool logs;        /* the store logs itself that it does not work, so nobody has to for each request */
 
     /* The text, 0-terminated, the caller's (free), and when it ends. -ENOENT: there is none, or its time is over. */
     int (*read)(struct gf_session_store *store, const char *id, char **ret_text, int64_t *ret_ends_ms);

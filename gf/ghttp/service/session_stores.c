@@ -17,6 +17,9 @@
 #include "../server/server.h"
 #include "session_files.h"
 #include "session_memory.h"
+#ifdef GF_HAVE_REDIS
+#include "session_redis.h"
+#endif
 
 #define STATE_KIND "sessions"
 /* A store that cannot be used is said so often. */
@@ -69,6 +72,25 @@ static int open_memory(const ghttp_server *s, struct gf_session_store **ret_stor
                                  error, size);
 }
 
+#ifdef GF_HAVE_REDIS
+static int open_redis(const ghttp_server *s, struct gf_session_store **ret_store, char *error, size_t size)
+{
+    const struct gf_settings *set = &s->settings;
+    struct gf_redis_options options = {.user = set->session_redis_user,
+                                       .password = set->session_redis_pass,
+                                       .database = set->session_redis_db,
+                                       .timeout_ms = set->session_redis_timeout,
+                                       .max_links = (unsigned)set->session_redis_max_active};
+    int result = gf_redis_address_parse(set->session_redis_address, &options.address);
+
+    if (!result)
+        result = gf_session_redis_new(&options, set->session_redis_prefix, ret_store);
+    if (result < 0)
+        snprintf(error, size, "sessions in Redis: %s", strerror(-result));
+    return result;
+}
+#endif
+
 static int open_store(ghttp_server *s, struct gf_session_store **ret_store, char *error, size_t size)
 {
     const struct gf_settings *set = &s->settings;
@@ -76,8 +98,12 @@ static int open_store(ghttp_server *s, struct gf_session_store **ret_store, char
     switch (gf_session_storage(set)) {
     case GF_SESSION_STORAGE_MEMORY:
         return open_memory(s, ret_store, error, size);
+#ifdef GF_HAVE_REDIS
+    case GF_SESSION_STORAGE_REDIS:
+        return open_redis(s, ret_store, error, size);
+#endif
     default:
-        break;
+        break; /* the server would not have started with another */
     }
     return gf_session_files_open(set->session_path, set->session_max_count, NULL, ret_store, error, size);
 }
