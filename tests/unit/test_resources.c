@@ -24,8 +24,7 @@ static const char *const paths[] = {
     "digits.txt",
     "empty_of_index/a b+c%41&.txt",
     "empty_of_index/a?\?=b.txt",
-    "empty_of_index/gr\xc3\xb6\xc3\x9f"
-    "e.txt",
+    "empty_of_index/gr\303\266\303\237e.txt",
     "empty_of_index/it's $HOME (1) #x.txt",
     "index.html",
     "nothing.txt",
