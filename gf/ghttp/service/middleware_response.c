@@ -103,7 +103,7 @@ void ghttp_middleware_response(ghttp_request *r)
 
     ghttp_request_next(r);
     status = r->response.status;
-    if (r->response.failed || r->response.sent || r->response.file_fd >= 0 || r->response.body.size > 0 || is_stream(r))
+    if (r->response.failed || r->response.sent || gf_response_has_file(r) || r->response.body.size > 0 || is_stream(r))
         return;
     if (status == 204 || status == 205 || (status >= 300 && status < 400))
         return;
