@@ -85,7 +85,9 @@ const struct gf_setting gf_setting_table[] = {
     ROW("systemdFdStore", GF_SETTING_BOOL, systemd_fd_store, "false", 0, 1,
         "whether systemd is given the listeners to keep over a crash (FileDescriptorStoreMax)"),
     ROW("adminToken", GF_SETTING_TEXT, admin_token, "", 0, 256,
-        "opens the admin page to everyone who sends it as `Authorization: Bearer`; empty: local peers only"),
+        "opens the admin page to everyone who sends it as `Authorization: Bearer` or types it into its form; empty: "
+        "local "
+        "peers only"),
     ROW("adminExeFolders", GF_SETTING_TEXT, admin_exe_folders, "", 0, 4096,
         "folders, separated by colons, that newExeFilePath may name a file of; empty: any"),
     ROW("logPath", GF_SETTING_TEXT, log_path, "", 0, 4000,
