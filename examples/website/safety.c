@@ -1,5 +1,6 @@
 /*
- * What holds for every answer of the site, files and errors included.
+ * What holds for every answer of the site, errors included; the files of public/ are served ahead of all this, and have
+ * their own headers from the library.
  *
  * Headers tell browsers to run nothing but our own files, so that a text which slipped through unescaped does no harm.
  * And a request that changes something must come from a page of this site: a browser says where a request comes from,

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define MISSED_MAX 120     /* ticks that are told afterwards: what fits on the page's chart */
+#define BEFORE 60          /* ticks from before that somebody new is told, so that the chart is not empty */
 #define TICKS_A_STREAM 300 /* then the browser connects again; nobody holds a thread for ever */
 
 /* ---- ticks ------------------------------------------------------------------------------------ */
@@ -49,13 +50,13 @@ static int send_tick(ghttp_request *r, long long tick)
     return ghttp_response_event(r, NULL, id, data);
 }
 
-/* The first tick to tell: the one behind the last that the browser has, if that is not too long ago. */
+/* The first tick to tell: the one behind the last that the browser has, if there is one and it is not too long ago. */
 static long long first_tick(const ghttp_request *r)
 {
     const char *last = ghttp_request_header(r, "Last-Event-ID");
-    long long current = current_tick(), next = last ? atoll(last) + 1 : current;
+    long long current = current_tick(), id = last ? strtoll(last, NULL, 10) : 0;
 
-    return next > current + 1 || next < current - MISSED_MAX ? current : next;
+    return id > current || id < current - MISSED_MAX ? current - BEFORE : id + 1;
 }
 
 /* Until the tick has come; in short naps, so that a restart does not wait for it. */

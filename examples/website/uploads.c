@@ -21,12 +21,12 @@ static void write_row(const struct upload_entry *entry, void *arg)
     page_escape(r, entry->name);
     ghttp_response_write(r, "</a></td><td data-label=\"Size\" class=\"number\">");
     page_size(r, entry->size);
-    ghttp_response_write(r, "</td><td data-label=\"Sent\">");
+    ghttp_response_write(r, "</td><td data-label=\"Sent\"><span>");
     page_time(r, entry->at);
     ghttp_response_write(r, " by ");
     page_escape(r, entry->user);
     ghttp_response_writef(r,
-                          "</td><td><form method=\"post\" action=\"/uploads/%s/remove\">"
+                          "</span></td><td><form method=\"post\" action=\"/uploads/%s/remove\">"
                           "<button class=\"quiet\" aria-label=\"Remove ",
                           entry->id);
     page_escape(r, entry->name);

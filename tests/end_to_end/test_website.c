@@ -19,7 +19,7 @@ static char folder[] = "/tmp/gf-test-XXXXXX"; /* of files to be sent */
 
 static void begin(void)
 {
-    cr_assert(zero(int, visit_website(&v)));
+    cr_assert(zero(int, visit_website(&v, NULL)));
 }
 
 static void finish(void)
@@ -216,17 +216,6 @@ static bool has_same_bytes(const char *a, const char *b)
     return x == y;
 }
 
-static void throttle(int bytes_per_second)
-{
-    cJSON *parameters = cJSON_CreateObject();
-
-    cJSON_AddFalseToObject(parameters, "offline");
-    cJSON_AddNumberToObject(parameters, "latency", 0);
-    cJSON_AddNumberToObject(parameters, "downloadThroughput", -1);
-    cJSON_AddNumberToObject(parameters, "uploadThroughput", bytes_per_second);
-    cJSON_Delete(browser_call(v.browser, v.page, "Network.emulateNetworkConditions", parameters, false));
-}
-
 /* A name that would be another folder, markup and a header, were it believed; and its bytes come back. */
 Test(website, files_go_up_with_a_bar_and_come_back_under_their_names)
 {
@@ -240,12 +229,12 @@ Test(website, files_go_up_with_a_bar_and_come_back_under_their_names)
     cr_assert(zero(int, visit_log_in(&v, v.page)));
     expect_nothing(visit_inspect(v.page, "uploads-none"));
     cr_assert(zero(int, browser_page_choose(v.page, "#files", paths)));
-    throttle(2 << 20);
+    cr_assert(zero(int, browser_page_throttle(v.page, 2 << 20)));
     cr_assert(zero(int, browser_page_click(v.page, "#upload button")));
     wait_for("bar.value > 0 && bar.value < 1 && / % sent/.test(document.querySelector('#state').textContent)");
     expect_nothing(visit_inspect(v.page, "uploads-sending"));
     wait_for("document.querySelectorAll('tbody tr').length === 2");
-    throttle(-1);
+    cr_assert(zero(int, browser_page_throttle(v.page, -1)));
     expect_nothing(visit_inspect(v.page, "uploads"));
     expect_text("[...document.querySelectorAll('tbody a')].map(e => e.textContent).sort().join()",
                 "<i>größe & 'plan'; 100%.bin,empty.txt");
@@ -276,12 +265,12 @@ Test(website, an_upload_that_is_cancelled_leaves_nothing)
     paths[0] = file = make_file("large.bin", 4 << 20);
     cr_assert(zero(int, visit_log_in(&v, v.page)));
     cr_assert(zero(int, browser_page_choose(v.page, "#files", paths)));
-    throttle(1 << 20);
+    cr_assert(zero(int, browser_page_throttle(v.page, 1 << 20)));
     cr_assert(zero(int, browser_page_click(v.page, "#upload button")));
     wait_for("bar.value > 0 && bar.value < 1");
     cr_assert(zero(int, browser_page_click(v.page, "#cancel")));
     wait_for("document.querySelector('#state').textContent === 'Cancelled.'");
-    throttle(-1);
+    cr_assert(zero(int, browser_page_throttle(v.page, -1)));
     open_path("/uploads");
     cr_expect(eq(dbl, browser_page_number(v.page, "document.querySelectorAll('tbody tr').length"), 0));
     expect_nothing(browser_page_problems(v.page));

@@ -152,7 +152,7 @@ void browser_page_event(struct browser_page *page, const char *method, const cJS
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
-static cJSON *call(struct browser_page *page, const char *method, cJSON *parameters)
+cJSON *browser_page_call(struct browser_page *page, const char *method, cJSON *parameters)
 {
     return browser_call(page->browser, page, method, parameters, false);
 }
@@ -160,7 +160,7 @@ static cJSON *call(struct browser_page *page, const char *method, cJSON *paramet
 /* For commands whose result is nothing. */
 static int order(struct browser_page *page, const char *method, cJSON *parameters)
 {
-    cJSON *result = call(page, method, parameters);
+    cJSON *result = browser_page_call(page, method, parameters);
 
     cJSON_Delete(result);
     return result ? 0 : -EPROTO;
@@ -235,11 +235,22 @@ int browser_page_resize(struct browser_page *page, int width, int height, bool m
     return order(page, "Emulation.setDeviceMetricsOverride", parameters);
 }
 
+int browser_page_throttle(struct browser_page *page, int bytes_per_second)
+{
+    cJSON *parameters = cJSON_CreateObject();
+
+    cJSON_AddFalseToObject(parameters, "offline");
+    cJSON_AddNumberToObject(parameters, "latency", 0);
+    cJSON_AddNumberToObject(parameters, "downloadThroughput", -1);
+    cJSON_AddNumberToObject(parameters, "uploadThroughput", bytes_per_second);
+    return order(page, "Network.emulateNetworkConditions", parameters);
+}
+
 int browser_page_open(struct browser_page *page, const char *url)
 {
     int loads = page->loads, error = 0;
     long until = now_ms() + BROWSER_ANSWER_MS;
-    cJSON *result = call(page, "Page.navigate", with_text("url", url));
+    cJSON *result = browser_page_call(page, "Page.navigate", with_text("url", url));
     bool failed = !result || *text_of(result, "errorText");
 
     if (failed)
@@ -388,14 +399,14 @@ int browser_page_type(struct browser_page *page, const char *selector, const cha
 
 static int find_node(struct browser_page *page, const char *selector)
 {
-    cJSON *document = call(page, "DOM.getDocument", NULL);
+    cJSON *document = browser_page_call(page, "DOM.getDocument", NULL);
     const cJSON *root = cJSON_GetObjectItem(cJSON_GetObjectItem(document, "root"), "nodeId");
     cJSON *parameters = with_text("selector", selector), *found = NULL;
     const cJSON *node;
     int id = 0;
 
     cJSON_AddNumberToObject(parameters, "nodeId", root ? root->valueint : 0);
-    found = call(page, "DOM.querySelector", parameters);
+    found = browser_page_call(page, "DOM.querySelector", parameters);
     node = cJSON_GetObjectItem(found, "nodeId");
     if (cJSON_IsNumber(node))
         id = node->valueint;
@@ -422,7 +433,7 @@ int browser_page_choose(struct browser_page *page, const char *selector, const c
 
 cJSON *browser_page_cookies(struct browser_page *page)
 {
-    cJSON *result = call(page, "Network.getCookies", NULL);
+    cJSON *result = browser_page_call(page, "Network.getCookies", NULL);
     cJSON *cookies = cJSON_DetachItemFromObject(result, "cookies");
 
     cJSON_Delete(result);
@@ -465,7 +476,7 @@ void *browser_page_screenshot(struct browser_page *page, const char *name, size_
 
     cJSON_AddTrueToObject(parameters, "captureBeyondViewport");
     cJSON_AddItemToObject(parameters, "clip", whole_page(page));
-    result = call(page, "Page.captureScreenshot", parameters);
+    result = browser_page_call(page, "Page.captureScreenshot", parameters);
     text.data = (unsigned char *)text_of(result, "data");
     text.size = (unsigned)strlen((const char *)text.data);
     if (text.size && gnutls_base64_decode2(&text, &picture) == 0) {

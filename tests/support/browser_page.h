@@ -19,6 +19,8 @@ int browser_page_resize(struct browser_page *page, int width, int height, bool m
 /* Goes there and waits until all is loaded. 0 or a negative errno. */
 int browser_page_open(struct browser_page *page, const char *url);
 
+/* A command of the protocol to this page, as browser_call(). */
+struct cJSON *browser_page_call(struct browser_page *page, const char *method, struct cJSON *parameters);
 /* The value of a JavaScript expression, or of what a promise comes to; NULL: it throws, or the page changes meanwhile.
  */
 struct cJSON *browser_page_evaluate(struct browser_page *page, const char *expression);
@@ -28,6 +30,9 @@ char *browser_page_text(struct browser_page *page, const char *expression);
 double browser_page_number(struct browser_page *page, const char *expression);
 /* Waits until the expression is true, across changes of the page. 0 or -ETIMEDOUT. */
 int browser_page_wait(struct browser_page *page, const char *expression, int timeout_ms);
+
+/* How fast the page may send from now on, in bytes per second; -1: as fast as it can. 0 or -EPROTO. */
+int browser_page_throttle(struct browser_page *page, int bytes_per_second);
 
 /* Clicks with the mouse into the middle of what the selector finds, scrolled into view. 0; -ENOENT; -EPROTO. */
 int browser_page_click(struct browser_page *page, const char *selector);

@@ -97,13 +97,14 @@ static void count(const struct reader *reader, struct picture *picture)
 {
     uint32_t colours[COLOURS_MAX], first = 0;
     size_t same = 0;
+    int last = 0;
 
     picture->colours = 0;
     for (uint32_t y = 0; y < reader->height; y++)
         for (uint32_t x = 0; x < reader->width; x++) {
             const unsigned char *pixel = reader->rows + y * (reader->stride + 1) + 1 + x * reader->channels;
             uint32_t colour = (uint32_t)(pixel[0] << 16 | pixel[1] << 8 | pixel[2]);
-            int i = 0;
+            int i = picture->colours && colours[last] == colour ? last : 0; /* most are like their neighbour */
 
             first = x || y ? first : colour;
             same += colour == first;
@@ -111,6 +112,7 @@ static void count(const struct reader *reader, struct picture *picture)
                 i++;
             if (i == picture->colours && i < COLOURS_MAX)
                 colours[picture->colours++] = colour;
+            last = i < COLOURS_MAX ? i : 0;
         }
     picture->majority = (double)same / ((double)reader->width * reader->height);
 }

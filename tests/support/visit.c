@@ -19,10 +19,9 @@ enum {
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
-static int start(struct visit *v, const char *program, const char *folder, const char *const *environment)
+static int start(struct visit *v, const char *program, const char *const *environment)
 {
-    v->server =
-        process_start(&(struct process_options){.program = program, .environment = environment, .folder = folder});
+    v->server = process_start(&(struct process_options){.program = program, .environment = environment});
     if (!v->server)
         return -errno;
     if (process_wait_line(v->server, "server started listening on [", START_MS) < 0)
@@ -38,26 +37,30 @@ static void choose_port(struct visit *v)
     snprintf(v->base, sizeof(v->base), "http://127.0.0.1:%d", v->port);
 }
 
-int visit_website(struct visit *v)
+int visit_website(struct visit *v, const char *root)
 {
-    char address[64];
+    char address[64], folder[512];
     const char *environment[] = {"GF_GCFG_FILE=" GF_REPOSITORY "/examples/website/config.yaml",
-                                 "GF_SERVER_SERVERROOT=" GF_REPOSITORY "/examples/website/public",
-                                 "GF_SERVER_GRACEFULPROBATION=200ms", address, NULL};
+                                 "GF_SERVER_GRACEFULPROBATION=200ms",
+                                 address,
+                                 folder,
+                                 root ? "GF_SERVER_INDEXFOLDER=true" : NULL,
+                                 NULL};
 
     choose_port(v);
     snprintf(address, sizeof(address), "GF_SERVER_ADDRESS=127.0.0.1:%d", v->port);
-    return start(v, "website", NULL, environment);
+    snprintf(folder, sizeof(folder), "GF_SERVER_SERVERROOT=%s", root ? root : GF_REPOSITORY "/examples/website/public");
+    return start(v, "website", environment);
 }
 
-int visit_program(struct visit *v, const char *program, const char *folder)
+int visit_program(struct visit *v, const char *program)
 {
     char address[64];
     const char *environment[] = {address, NULL};
 
     choose_port(v);
     snprintf(address, sizeof(address), "GF_ADDRESS=127.0.0.1:%d", v->port);
-    return start(v, program, folder, environment);
+    return start(v, program, environment);
 }
 
 void visit_finish(struct visit *v)
@@ -97,6 +100,7 @@ int visit_log_in(const struct visit *v, struct browser_page *page)
  */
 static const char inspection[] =
     "(() => {\n"
+    "  for (const a of document.getAnimations()) a.finish();\n" /* colours on their way are nobody's */
     "  const wrong = [], all = [...document.querySelectorAll('body *')];\n"
     "  const name = e => e.tagName.toLowerCase() + (e.id && '#' + e.id) + (e.className && '.' + e.className);\n"
     "  const seen = e => e.checkVisibility() && e.getClientRects().length > 0;\n"
@@ -126,41 +130,66 @@ static const char inspection[] =
     "  return wrong.map(line => `at ${innerWidth}: ${line}\\n`).join('');\n"
     "})()";
 
-static void check_picture(struct browser_page *page, const char *name, int width, FILE *wrong)
+/* A way to look at a page. */
+struct look {
+    int width, height;
+    bool mobile;
+    const char *scheme; /* of colours */
+};
+
+static void check_picture(struct browser_page *page, const char *name, const struct look *look, FILE *wrong)
 {
     char whole[128];
     struct picture picture;
     size_t size = 0;
     void *data;
 
-    snprintf(whole, sizeof(whole), "%s-%d", name, width);
+    snprintf(whole, sizeof(whole), "%s-%d-%s", name, look->width, look->scheme);
     data = browser_page_screenshot(page, whole, &size);
     if (!data || picture_read(data, size, &picture) < 0)
-        fprintf(wrong, "at %d: no picture\n", width);
-    else if (picture.width != width || picture.height < 200)
-        fprintf(wrong, "at %d: the picture has %d x %d\n", width, picture.width, picture.height);
+        fprintf(wrong, "%s: no picture\n", whole);
+    else if (picture.width != look->width || picture.height < look->height)
+        fprintf(wrong, "%s: the picture has %d x %d\n", whole, picture.width, picture.height);
     else if (picture.colours < 16 || picture.majority > 0.999)
-        fprintf(wrong, "at %d: the picture shows next to nothing\n", width);
+        fprintf(wrong, "%s: the picture shows next to nothing\n", whole);
     free(data);
+}
+
+static int set_scheme(struct browser_page *page, const char *scheme)
+{
+    cJSON *parameters = cJSON_CreateObject(), *feature = cJSON_CreateObject(), *result;
+
+    cJSON_AddStringToObject(feature, "name", "prefers-color-scheme");
+    cJSON_AddStringToObject(feature, "value", scheme);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(parameters, "features"), feature);
+    result = browser_page_call(page, "Emulation.setEmulatedMedia", parameters);
+    cJSON_Delete(result);
+    return result ? 0 : -EPROTO;
+}
+
+static int prepare(struct browser_page *page, const struct look *look)
+{
+    int error = browser_page_resize(page, look->width, look->height, look->mobile);
+
+    return error ? error : set_scheme(page, look->scheme);
 }
 
 char *visit_inspect(struct browser_page *page, const char *name)
 {
-    static const int sizes[][2] = {{1280, 800}, {375, 700}};
+    static const struct look looks[] = {
+        {1280, 800, false, "light"}, {375, 700, true, "light"}, {1280, 800, false, "dark"}};
     char *text = NULL;
     size_t size = 0;
     FILE *wrong = open_memstream(&text, &size);
 
-    for (size_t i = 0; wrong && i < sizeof(sizes) / sizeof(*sizes); i++) {
-        char *lines = NULL;
+    for (size_t i = 0; wrong && i < sizeof(looks) / sizeof(*looks); i++) {
+        char *lines = prepare(page, &looks[i]) == 0 ? browser_page_text(page, inspection) : NULL;
 
-        if (browser_page_resize(page, sizes[i][0], sizes[i][1], i > 0) == 0)
-            lines = browser_page_text(page, inspection);
         fputs(lines ? lines : "it cannot be inspected\n", wrong);
         free(lines);
-        check_picture(page, name, sizes[i][0], wrong);
+        check_picture(page, name, &looks[i], wrong);
     }
-    browser_page_resize(page, sizes[0][0], sizes[0][1], false);
+    prepare(page, &looks[0]);
     if (wrong)
         fclose(wrong);
     return text;

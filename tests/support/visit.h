@@ -18,10 +18,13 @@ struct visit {
     struct browser_page *page;
 };
 
-/* Starts examples/website with a fast ticker, and the browser. 0 or a negative errno. visit_finish() in any case. */
-int visit_website(struct visit *v);
-/* The same for a program that takes its address from the environment variable GF_ADDRESS, in a folder that there is. */
-int visit_program(struct visit *v, const char *program, const char *folder);
+/*
+ * Starts examples/website, and the browser. With a root, that folder is served in place of its own, and listed. 0 or a
+ * negative errno; visit_finish() in any case.
+ */
+int visit_website(struct visit *v, const char *root);
+/* The same for a program that takes its address from the environment variable GF_ADDRESS. */
+int visit_program(struct visit *v, const char *program);
 /* Ends both. */
 void visit_finish(struct visit *v);
 
@@ -31,9 +34,9 @@ int visit_open(const struct visit *v, struct browser_page *page, const char *pat
 int visit_log_in(const struct visit *v, struct browser_page *page);
 
 /*
- * Looks at a page as it is now, at 1280 and at 375 pixels of width: a picture of each is kept under the name and the
- * width. What is wrong with its layout, its contrast or what helps people who cannot see it, a line for each; "" if
- * nothing is. Allocated.
+ * Looks at a page as it is now, at 1280 and at 375 pixels of width, and in the dark: a picture of each is kept, as
+ * <name>-<width>-<light or dark>. What is wrong with its layout, its contrast or what helps people who cannot see it, a
+ * line for each; "" if nothing is. Allocated.
  */
 char *visit_inspect(struct browser_page *page, const char *name);
 
