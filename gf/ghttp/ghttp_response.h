@@ -39,8 +39,14 @@ GF_API void ghttp_response_write_json(ghttp_request *r, const struct cJSON *json
 GF_API void ghttp_response_write_status(ghttp_request *r, int status);
 /** The status, 200..599; 200 unless set. Another number makes the answer a 500. */
 GF_API void ghttp_response_set_status(ghttp_request *r, int status);
-/** Makes the answer a 500, whatever was written, and has the reason logged; the first reason counts. */
+/**
+ * Makes the answer a 500, whatever was written, and has the reason logged; the first reason counts. Headers that do not
+ * speak of the body stay. With the setting errorStack the log says where this was called.
+ */
 GF_API void ghttp_response_fail(ghttp_request *r, const char *reason);
+/** What the macro of ghttp_response_fail() calls: file and function live as long as the process; NULL: not known. */
+GF_API void ghttp_response_fail_at(ghttp_request *r, const char *reason, const char *file, int line,
+                                   const char *function);
 /** The status that is set so far. */
 GF_API int ghttp_response_status(const ghttp_request *r);
 /**
@@ -108,6 +114,12 @@ GF_API int ghttp_response_serve_download(ghttp_request *r, const char *path, con
  * @return 0; -EINVAL for another callback: then the answer is a 400. JSON that is NULL: a 500.
  */
 GF_API int ghttp_response_write_jsonp(ghttp_request *r, const char *callback, const struct cJSON *json);
+
+#ifndef __cplusplus
+/** @cond */
+#define ghttp_response_fail(r, reason) ghttp_response_fail_at((r), (reason), __FILE__, __LINE__, __func__)
+/** @endcond */
+#endif
 
 GF_END_DECLS
 

@@ -130,7 +130,7 @@ GF_API int ghttp_server_enable_https(ghttp_server *s, const char *cert_path, con
 /**
  * The page that shows the process and restarts or ends it, with `/restart` and `/shutdown` below it.
  * Open to peers on loopback or a Unix socket only, or to whoever brings the token of the setting
- * `adminToken`.
+ * `adminToken`; browsers are shown a form for it.
  * @param pattern where it is; NULL: /debug/admin.
  * @return 0 or a negative errno. Thread: before start.
  */

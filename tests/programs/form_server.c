@@ -1,6 +1,7 @@
 /*
  * A server for forms: /upload saves the files that it gets into the folder "saved" and prints what came, /person reads
- * a struct. Prints its port as http_server does.
+ * a struct. /echo
+ * gives a body back. Prints its ports as http_server does.
  */
 #include <gf/gf.h>
 
@@ -55,19 +56,37 @@ static void words(ghttp_request *r)
     ghttp_response_writeln(r, ghttp_request_url(r));
 }
 
+/* The body comes back as it came. */
+static void echo(ghttp_request *r)
+{
+    size_t size;
+    const void *body = ghttp_request_body(r, &size);
+
+    ghttp_response_writefln(r, "%zu %d", size, ((const char *)body)[size]);
+    for (size_t i = 0; i < size; i += 65536) {
+        ghttp_response_write_bytes(r, (const char *)body + i, size - i < 65536 ? size - i : 65536);
+        if (ghttp_response_flush(r) < 0)
+            return;
+    }
+}
+
 int main(void)
 {
-    int port = 0;
+    int ports[2] = {0, 0};
     ghttp_server *s = g_server(NULL);
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     ghttp_server_bind(s, "POST:/upload", upload);
+    ghttp_server_bind(s, "POST:/echo", echo);
     ghttp_server_bind(s, "/person", person);
     ghttp_server_bind(s, "/words", words);
     ghttp_server_set_address(s, "127.0.0.1:0");
     if (ghttp_server_start(s) < 0)
         return 1;
-    ghttp_server_listened_ports(s, &port, 1);
-    printf("ports %d\n", port);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    printf("sanitized\n");
+#endif
+    ghttp_server_listened_ports(s, ports, 2);
+    printf("ports %d %d\n", ports[0], ports[1]);
     return g_wait();
 }

@@ -269,6 +269,32 @@ int rig_count_zombies(pid_t parent)
     return count(0, parent);
 }
 
+int rig_wait_reaped(pid_t parent, int timeout_ms)
+{
+    for (int waited = 0; rig_count_zombies(parent); waited += 20) {
+        if (waited >= timeout_ms)
+            return -ETIMEDOUT;
+        usleep(20000);
+    }
+    return 0;
+}
+
+pid_t rig_find_child(pid_t parent)
+{
+    DIR *folder = opendir("/proc");
+    struct dirent *entry;
+    struct process_facts facts;
+    pid_t found = 0;
+
+    while (folder && (entry = readdir(folder)))
+        if (isdigit((unsigned char)entry->d_name[0]) && read_facts(entry->d_name, &facts) && facts.parent == parent &&
+            atol(entry->d_name) > found)
+            found = (pid_t)atol(entry->d_name);
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
 int rig_wait_processes(const struct rig *rig, int wanted, int timeout_ms)
 {
     for (int waited = 0; rig_count_processes(rig) != wanted; waited += 20) {

@@ -130,6 +130,39 @@ Test(middleware, cors_is_open_to_all_and_without_credentials)
     cr_expect(eq(int, served, 1), "OPTIONS of its own is the handler's");
 }
 
+static void fail(ghttp_request *request)
+{
+    served++;
+    ghttp_response_fail(request, "it has");
+}
+
+/* Else the page's script learns nothing but "network error". */
+Test(middleware, cors_lets_failures_be_read)
+{
+    static const ghttp_cors cors = {.origins = "https://a.example", .credentials = true};
+
+    use(ghttp_middleware_cors, &cors, fail);
+    ask_from("GET", "https://a.example", NULL);
+    cr_expect(eq(int, r.response.status, 500));
+    cr_expect(eq(str, header("Access-Control-Allow-Origin"), "https://a.example"));
+    cr_expect(eq(str, header("Access-Control-Allow-Credentials"), "true"));
+    cr_expect(eq(str, header("Vary"), "Origin"));
+    begin_request();
+    add_header("Origin", "https://a.example");
+    r.target = "/absent";
+    run();
+    cr_expect(eq(int, r.response.status, 404));
+    cr_expect(eq(str, header("Access-Control-Allow-Origin"), "https://a.example"));
+    cr_assert(zero(int, ghttp_server_bind(s, "POST:/post", hello)));
+    begin_request();
+    add_header("Origin", "https://a.example");
+    r.target = "/post";
+    run();
+    cr_expect(eq(int, r.response.status, 405));
+    cr_expect(eq(str, header("Access-Control-Allow-Origin"), "https://a.example"));
+    cr_expect(eq(str, header("Allow"), "POST, OPTIONS"));
+}
+
 Test(middleware, cors_of_any_origin_never_has_credentials)
 {
     static const ghttp_cors cors = {.credentials = true};

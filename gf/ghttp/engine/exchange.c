@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gf/glog/glog.h>
+#include <gf/glog/logger.h>
 
 #include "../message/arena.h"
 #include "answer.h"
@@ -146,6 +146,7 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     x->pace = NULL;
     x->state = GF_EXCHANGE_BEGUN;
     x->suspended = x->chunked = x->closing = x->trailed = x->file = x->broken = false;
+    x->refusal = 0;
     x->lead = 0;
     x->version = NULL;
     x->began_us = gf_record_begin(lane->service);
@@ -186,23 +187,62 @@ static int receive_head(struct gf_exchange *x, const char *method, const char *v
     return 0;
 }
 
-/* A chunked body shows its size only as it comes; libmicrohttpd takes no answer in the middle of one. */
+static int status_of(struct gf_exchange *x, int error)
+{
+    if (error == -EMSGSIZE)
+        return 413;
+    if (error == -ENOMEM)
+        return 503;
+    gf_logger_report(
+        x->request.error_log, GLOG_ERROR,
+        "the body of %.64s %.256s was refused after %zu bytes: its temporary file in %.256s: %s; make room "
+        "there, have TMPDIR name another folder, or raise formParsingMemory",
+        x->request.method, x->request.target, x->request.body.size, gf_spool_folder(), strerror(-error));
+    return 507;
+}
+
+/*
+ * A chunked body shows its size only as it comes; libmicrohttpd takes no answer in the middle of one. So the refusal is
+ * sent past it. Over TLS that is impossible: what the server itself has failed at is said behind the body's end, and a
+ * body that is too long ends its connection.
+ */
+static int refuse_body(struct gf_exchange *x, int error)
+{
+    int status = status_of(x, error);
+
+    if (x->lane->tls && status != 413) {
+        x->refusal = status;
+        return 0;
+    }
+    gf_connection_refuse(x->connection, status);
+    x->connection->lingers = true;
+    return error;
+}
+
 static int receive_body(struct gf_exchange *x, const char *data, size_t *size)
 {
-    int result = gf_buffer_append(&x->request.body, data, *size);
+    struct ghttp_request *r = &x->request;
+    int result = 0;
 
     x->connection->consumed += *size;
+    if (!x->refusal)
+        result = gf_spool_append(&r->spool, &r->body, x->lane->service->limits.body_memory, data, *size);
     *size = 0;
-    if (result < 0) {
-        gf_connection_refuse(x->connection, result == -EMSGSIZE ? 413 : 503);
-        x->connection->lingers = true;
-    }
-    return result;
+    return result < 0 ? refuse_body(x, result) : 0;
+}
+
+static void complete_body(struct gf_exchange *x)
+{
+    int result = x->refusal ? 0 : gf_spool_complete(&x->request.spool, &x->request.body);
+
+    if (result < 0)
+        x->refusal = status_of(x, result);
 }
 
 static void become_ready(struct gf_exchange *x)
 {
     x->state = GF_EXCHANGE_READY;
+    complete_body(x);
     x->trailed = x->chunked && MHD_get_connection_values(x->mhd, MHD_FOOTER_KIND, NULL, NULL) > 0;
     gf_connection_wait(x->connection, GF_WAIT_HANDLER);
     gf_worker_add_ready(x->worker, x);

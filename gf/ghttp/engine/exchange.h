@@ -44,6 +44,7 @@ struct gf_exchange {
     const char *wire_target; /* where the target stands in the connection's memory */
     struct gf_pace *pace;    /* of the route, while a handler runs */
     enum gf_exchange_state state;
+    int refusal;              /* the status that is answered in place of the program; 0: none */
     struct gf_stream *stream; /* NULL: the answer is collected until the handler ends */
     uint64_t lead;            /* the worker's leadership while the handler runs on the loop; 0: on a thread aside */
     _Atomic bool posted;      /* it is in the worker's list of what other threads have left */

@@ -19,6 +19,7 @@ struct gf_tls;
 
 struct gf_limits {
     size_t body;                  /* bytes of a request's body; more is a 413 */
+    size_t body_memory;           /* bytes of it that are held in memory; more goes to a file */
     size_t header;                /* bytes of a request's line and headers; more is a 431 */
     int read_timeout_ms;          /* for a whole request to arrive; 0: none */
     int write_timeout_ms;         /* without any progress while an answer is sent; 0: none */

@@ -227,14 +227,20 @@ static bool run_here(struct gf_worker *w, struct gf_exchange *x)
     return false;
 }
 
+static void answer_refusal(struct gf_exchange *x, int status)
+{
+    gf_response_reset(&x->request);
+    ghttp_response_write_status(&x->request, status);
+    if (status == 503)
+        ghttp_response_set_header(&x->request, "Retry-After", "1");
+    gf_exchange_answer(x);
+}
+
 /* Every thread is taken: better a client that is told so than a loop that nobody could pass on. */
 static void answer_overloaded(struct gf_exchange *x)
 {
     atomic_fetch_add_explicit(&x->lane->service->counters.overloaded, 1, memory_order_relaxed);
-    gf_response_reset(&x->request);
-    ghttp_response_write_status(&x->request, 503);
-    ghttp_response_set_header(&x->request, "Retry-After", "1");
-    gf_exchange_answer(x);
+    answer_refusal(x, 503);
 }
 
 /* The exchange may be finished, and gone, before gf_spare_run() returns: so it is suspended before. */
@@ -253,6 +259,10 @@ static bool run_ready(struct gf_worker *w)
 
     while ((x = STAILQ_FIRST(&w->ready))) {
         STAILQ_REMOVE_HEAD(&w->ready, in_ready);
+        if (x->refusal) {
+            answer_refusal(x, x->refusal);
+            continue;
+        }
         x->pace = gf_chain_prepare(x->lane->service->chain, &x->request);
         x->state = GF_EXCHANGE_RUNNING;
         if (!x->pace)

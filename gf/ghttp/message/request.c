@@ -35,6 +35,7 @@ void gf_request_init(struct ghttp_request *r, struct gf_arena *arena, size_t bod
     r->arena = arena;
     r->method = r->target = r->host = r->path = r->raw_path = r->query = "";
     gf_buffer_init(&r->body, body_max);
+    gf_spool_init(&r->spool);
     gf_buffer_init(&r->response.body, GF_RESPONSE_BODY_MAX);
     r->response.file_fd = -1;
     gf_response_reset(r);
@@ -44,6 +45,7 @@ void gf_request_finish(struct ghttp_request *r)
 {
     cJSON_Delete(r->json);
     r->json = NULL;
+    gf_spool_finish(&r->spool, &r->body);
     gf_buffer_finish(&r->body);
     if (r->response.file_fd >= 0)
         close(r->response.file_fd);

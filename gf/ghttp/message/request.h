@@ -16,6 +16,7 @@
 
 #include "buffer.h"
 #include "fields.h"
+#include "spool.h"
 
 struct gf_arena;
 struct gf_before_output;
@@ -42,6 +43,9 @@ struct gf_response {
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
     bool final;          /* what is written from now on is ignored */
     const char *failure; /* why, for the log */
+    /* where in the program's text it failed, as far as that is known: the program's own constants, or NULL */
+    const char *failure_file, *failure_function;
+    int failure_line;
 };
 
 /* How far a request has come on its way through the chain; the route floor's. */
@@ -77,7 +81,8 @@ struct ghttp_request {
     const char *target;       /* as sent */
     const char *host;         /* without port, lower case; "" if none */
     struct gf_fields headers; /* as sent, values trimmed */
-    struct gf_buffer body;
+    struct gf_buffer body;    /* to be read once it is whole; see spool.h */
+    struct gf_spool spool;
     bool secure;
     struct gf_logger *error_log; /* where to report what went wrong with it (gf/glog/logger.h); NULL: standard error */
     struct sockaddr_storage peer;
@@ -160,6 +165,10 @@ void gf_request_parse_body(struct ghttp_request *r);
 
 /* Puts a response into the state that a handler finds it in: 200, no headers, no body. */
 void gf_response_reset(struct ghttp_request *r);
+
+/* The same, but for the headers that say nothing about the body: what CORS, cookies and request ids have set counts for
+ * whatever comes in the place of this response. */
+void gf_response_take_back(struct ghttp_request *r);
 
 /* size bytes of the file from offset become the body; fd is the response's in every outcome. */
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size);

@@ -16,7 +16,6 @@
 
 #include "../../gproc/signals.h"
 #include "../../gproc/start.h"
-#include "../engine/engine.h"
 #include "../engine/tls.h"
 #include "channel.h"
 #include "fault.h"
@@ -428,7 +427,6 @@ void gf_predecessor_hear(void)
         } else if (count) {
             close(fds[0]);
         } else if (is_type(message, "ping")) {
-            gf_engine_raise_descriptor_limit(); /* it has lowered ours to that of the start, maybe after we raised it */
             gf_predecessor_say("pong");
         } else if (is_type(message, "drain")) {
             gf_history_hear(message);

@@ -164,6 +164,7 @@ static int prepare_service(ghttp_server *s, const struct gf_inheritance *inherit
         .listeners = s->listeners,
         .listener_count = s->listener_count,
         .limits = {.body = (size_t)set->client_max_body_size,
+                   .body_memory = (size_t)set->form_parsing_memory,
                    .header = (size_t)set->max_header_bytes,
                    .read_timeout_ms = (int)set->read_timeout,
                    .write_timeout_ms = (int)set->write_timeout,
@@ -174,6 +175,7 @@ static int prepare_service(ghttp_server *s, const struct gf_inheritance *inherit
         .drained_fd = drained_fd,
     };
     gf_server_attach_logs(s);
+    s->chain.tells_places = set->error_stack;
     if (service->limits.address_connections) {
         service->address_counts = gf_address_counts_new(service->limits.address_connections);
         if (!service->address_counts) {

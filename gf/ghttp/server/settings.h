@@ -39,11 +39,15 @@ struct gf_settings {
     char *access_log_format;
     bool log_stdout;
     bool error_log_enabled;
+    bool error_stack;
     bool access_log_enabled;
     int64_t rotate_size;
     int64_t rotate_backup_limit;
     char *server_root;
     char *search_paths;
+    char *static_paths;
+    char *rewrites;
+    bool file_server_enabled;
     char *index_files;
     bool index_folder;
     bool follow_links;
@@ -71,6 +75,7 @@ struct gf_settings {
     int64_t graceful_shutdown_timeout;
     int64_t graceful_probation;
     int64_t client_max_body_size;
+    int64_t form_parsing_memory;
     int64_t max_header_bytes;
     int64_t read_timeout;
     int64_t write_timeout;

@@ -102,16 +102,13 @@ static int copy_both(const char *one, const char *other, char **ret_one, char **
     return 0;
 }
 
-int ghttp_server_add_static_path(ghttp_server *s, const char *prefix, const char *folder)
+/* For the call, with nothing but plain paths. 0, or a negative errno with a sentence on the server. */
+static int add_path(ghttp_server *s, struct gf_static_files *files, const char *call, const char *prefix,
+                    const char *folder)
 {
-    static const char call[] = "ghttp_server_add_static_path()";
-    struct gf_static_files *files;
     struct gf_static_mapping *path;
     size_t size;
-    int result = begin(s, call, folder, &files);
 
-    if (result < 0)
-        return result;
     if (!is_plain_path(prefix))
         return gf_server_fail(s, -EINVAL, "%s: \"%s\" is no prefix of paths", call, prefix ? prefix : "");
     if (files->path_count == GF_STATIC_PATHS_MAX)
@@ -125,27 +122,47 @@ int ghttp_server_add_static_path(ghttp_server *s, const char *prefix, const char
     return 0;
 }
 
-int ghttp_server_set_rewrite(ghttp_server *s, const char *from, const char *to)
+int ghttp_server_add_static_path(ghttp_server *s, const char *prefix, const char *folder)
 {
-    static const char call[] = "ghttp_server_set_rewrite()";
+    static const char call[] = "ghttp_server_add_static_path()";
     struct gf_static_files *files;
-    struct gf_static_rewrite *rewrite;
-    int result = begin(s, call, from, &files);
+    int result = begin(s, call, folder, &files);
 
-    if (result < 0)
-        return result;
-    if (!is_plain_path(from) || !is_plain_path(to))
-        return gf_server_fail(s, -EINVAL, "%s: \"%s\" to \"%s\" are not two plain paths", call, from, to ? to : "");
+    return result < 0 ? result : add_path(s, files, call, prefix, folder);
+}
+
+static bool has_rewrite(const struct gf_static_files *files, const char *from)
+{
     for (size_t i = 0; i < files->rewrite_count; i++)
         if (!strcmp(files->rewrites[i].from, from))
-            return gf_server_fail(s, -EEXIST, "%s: \"%s\" has one already", call, from);
+            return true;
+    return false;
+}
+
+static int add_rewrite(ghttp_server *s, struct gf_static_files *files, const char *call, const char *from,
+                       const char *to)
+{
+    struct gf_static_rewrite *rewrite = &files->rewrites[files->rewrite_count];
+
+    if (!is_plain_path(from) || !is_plain_path(to))
+        return gf_server_fail(s, -EINVAL, "%s: \"%s\" to \"%s\" are not two plain paths", call, from, to ? to : "");
+    if (has_rewrite(files, from))
+        return gf_server_fail(s, -EEXIST, "%s: \"%s\" has one already", call, from);
     if (files->rewrite_count == GF_STATIC_REWRITES_MAX)
         return gf_server_fail(s, -ENOSPC, "%s: more than %d", call, GF_STATIC_REWRITES_MAX);
-    rewrite = &files->rewrites[files->rewrite_count];
     if (copy_both(from, to, &rewrite->from, &rewrite->to) < 0)
         return gf_server_fail(s, -ENOMEM, "%s: no memory", call);
     files->rewrite_count++;
     return 0;
+}
+
+int ghttp_server_set_rewrite(ghttp_server *s, const char *from, const char *to)
+{
+    static const char call[] = "ghttp_server_set_rewrite()";
+    struct gf_static_files *files;
+    int result = begin(s, call, from, &files);
+
+    return result < 0 ? result : add_rewrite(s, files, call, from, to);
 }
 
 /* ---- the start ---- */
@@ -185,7 +202,7 @@ static int add_mapping(ghttp_server *s, struct gf_static_files *files, const cha
 
 /* Calls fn for each part of a comma list that is not empty. */
 static int each_part(ghttp_server *s, const char *list,
-                     int (*fn)(ghttp_server *s, struct gf_static_files *files, const char *part))
+                     int (*fn)(ghttp_server *s, struct gf_static_files *files, char *part))
 {
     char *copy = strdup(list), *rest = copy, *part;
     int result = copy ? 0 : gf_server_fail(s, -ENOMEM, "ghttp_server_start(): no memory for a list");
@@ -199,12 +216,51 @@ static int each_part(ghttp_server *s, const char *list,
     return result;
 }
 
-static int add_search(ghttp_server *s, struct gf_static_files *files, const char *folder)
+static int add_search(ghttp_server *s, struct gf_static_files *files, char *folder)
 {
     return add_mapping(s, files, "", folder);
 }
 
-static int add_index(ghttp_server *s, struct gf_static_files *files, const char *name)
+/* "/assets=/srv/assets": the right side; the text ends before it. NULL, with a sentence on the server. */
+static char *split_pair(ghttp_server *s, const char *key, char *pair)
+{
+    char *right = strchr(pair, '=');
+
+    if (!right || right == pair || !right[1]) {
+        gf_server_fail(s, -EINVAL, "ghttp_server_start(): %s: \"%s\" is not two texts with \"=\" between them", key,
+                       pair);
+        return NULL;
+    }
+    *right = '\0';
+    return right + 1;
+}
+
+/* What the program has said of this prefix counts more. */
+static int add_static_pair(ghttp_server *s, struct gf_static_files *files, char *prefix)
+{
+    char *folder = split_pair(s, "staticPaths", prefix);
+    size_t size = strlen(prefix);
+
+    if (!folder)
+        return -EINVAL;
+    while (size && prefix[size - 1] == '/')
+        size--;
+    for (size_t i = 0; i < files->path_count; i++)
+        if (strlen(files->paths[i].prefix) == size && !memcmp(files->paths[i].prefix, prefix, size))
+            return 0;
+    return add_path(s, files, "ghttp_server_start(): staticPaths", prefix, folder);
+}
+
+static int add_rewrite_pair(ghttp_server *s, struct gf_static_files *files, char *from)
+{
+    char *to = split_pair(s, "rewrites", from);
+
+    if (!to)
+        return -EINVAL;
+    return has_rewrite(files, from) ? 0 : add_rewrite(s, files, "ghttp_server_start(): rewrites", from, to);
+}
+
+static int add_index(ghttp_server *s, struct gf_static_files *files, char *name)
 {
     size_t size = strcspn(name, " ");
 
@@ -232,6 +288,9 @@ static int prepare(ghttp_server *s, struct gf_static_files *files)
 
     files->lists = set->index_folder;
     files->links = set->follow_links;
+    result = each_part(s, set->static_paths, add_static_pair);
+    if (!result)
+        result = each_part(s, set->rewrites, add_rewrite_pair);
     if (files->path_count)
         qsort(files->paths, files->path_count, sizeof(*files->paths), compare_prefixes);
     for (size_t i = 0; i < files->path_count && !result; i++)
@@ -247,10 +306,17 @@ static int prepare(ghttp_server *s, struct gf_static_files *files)
 
 static int prepare_if_wanted(ghttp_server *s)
 {
+    const struct gf_settings *set = &s->settings;
     struct gf_static_files *files;
 
-    if (!s->chain.files && !*s->settings.server_root && !*s->settings.search_paths)
-        return 0;
+    if (!s->chain.files && !*set->server_root && !*set->search_paths && !*set->static_paths && !*set->rewrites) {
+        return set->file_server_enabled
+                   ? gf_server_fail(
+                         s, -EINVAL,
+                         "ghttp_server_start(): fileServerEnabled: no folder of files is named; set serverRoot, "
+                         "searchPaths or staticPaths")
+                   : 0;
+    }
     files = files_of(s);
     return files ? prepare(s, files) : -ENOMEM;
 }
