@@ -186,8 +186,8 @@ struct ghttp_field {
 /**
  * Reads parameters into a struct and checks them. When some do not fit, the answer is made: a 400 with
  * `{"code":51,"message":"…","data":{"errors":[{"field":"age","rule":"min","message":"…"}]}}`, all errors at once; the
- * rules are named required, integer, float, boolean, min, max, min-length, max-length, regex, and form (with an empty
- * field) when the request is malformed as a whole.
+ * rules are named required, integer, float, boolean, min, max, utf-8, min-length, max-length, regex, and form (with an
+ * empty field) when the request is malformed as a whole.
  * @param object the struct; members whose parameter is absent, or an empty one for a number, stay as they are.
  * @return 0; -EINVAL, and the 400 is made; -EFAULT for a table that cannot be right (a member's size, a pattern), or
  *         -ENOMEM, and the answer is a 500. On error nothing is written.

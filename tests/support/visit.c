@@ -21,7 +21,11 @@ enum {
 
 static int start(struct visit *v, const char *program, const char *const *environment)
 {
-    v->server = process_start(&(struct process_options){.program = program, .environment = environment});
+    char *path = process_program(program);
+
+    if (path)
+        v->server = process_start(&(struct process_options){.program = path, .environment = environment});
+    free(path);
     if (!v->server)
         return -errno;
     if (process_wait_line(v->server, "server started listening on [", START_MS) < 0)
@@ -50,7 +54,7 @@ int visit_website(struct visit *v, const char *root)
     choose_port(v);
     snprintf(address, sizeof(address), "GF_SERVER_ADDRESS=127.0.0.1:%d", v->port);
     snprintf(folder, sizeof(folder), "GF_SERVER_SERVERROOT=%s", root ? root : GF_REPOSITORY "/examples/website/public");
-    return start(v, "website", environment);
+    return start(v, "website/website", environment);
 }
 
 int visit_program(struct visit *v, const char *program)

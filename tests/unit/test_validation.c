@@ -117,6 +117,16 @@ Test(validation, rules)
         {"name=%E5%93%88%E5%93%88%E5%93%88", "max-length"}, /* nine bytes do not fit into char[8] */
         {"name=%E5%93%88%E5%93%88ab", "max-length"},        /* nor do eight with the 0 behind them */
         {"name=%E5%93%88%E5%93%88a", "none"},
+        {"name=%ff%fe", "utf-8"}, /* bytes that UTF-8 never has */
+        {"name=a%c3", "utf-8"},   /* cut */
+        {"name=%c3a", "utf-8"},
+        {"name=%c0%af", "utf-8"}, /* "/", longer than need be */
+        {"name=%e0%80%af", "utf-8"},
+        {"name=%ed%a0%80", "utf-8"},    /* half of a pair of UTF-16 */
+        {"name=%f4%90%80%80", "utf-8"}, /* beyond the last character */
+        {"name=%80a", "utf-8"},
+        {"name=%f0%9f%98%80%f0", "utf-8"},
+        {"name=a%f0%9f%98%80", "none"},
         {"name=ab&mail=ab", "regex"},
         {"name=ab&age=17", "min"},
         {"name=ab&age=121", "max"},

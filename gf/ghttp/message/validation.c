@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "arena.h"
@@ -97,13 +98,29 @@ static void check_bounds(struct check *check, const struct ghttp_field *field, d
         refuse_number(check, field, "max", "must be at most", field->max);
 }
 
-/* UTF-8's characters: every byte but those that continue one. */
-static size_t count_characters(const char *text)
+/* Bytes of the UTF-8 character at text (RFC 3629); 0: it is none. Reads no byte behind the end, as that is none. */
+static size_t character_size(const unsigned char *text)
 {
-    size_t count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* a shorter form must be used below */
+    size_t size = *text < 0x80 ? 1 : *text >> 5 == 0x6 ? 2 : *text >> 4 == 0xe ? 3 : *text >> 3 == 0x1e ? 4 : 0;
+    uint32_t character = size > 1 ? *text & (0x7fU >> size) : *text;
+    for (size_t i = 1; i < size; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        character = character << 6 | (text[i] & 0x3fU);
+    }
+    bool fits = size > 0 && character >= least[size] && character <= 0x10ffff;
+    return fits && (character < 0xd800 || character > 0xdfff) ? size : 0;
+}
+
+static bool count_characters(const char *text, size_t *ret_count)
+{
+    size_t count = 0, size;
+    for (; *text; text += size, count++)
+        if ((size = character_size((const unsigned char *)text)) == 0)
+            return false;
+    *ret_count = count;
+    return true;
 }
 
 static void check_pattern(struct check *check, const struct ghttp_field *field, const char *text)
@@ -118,9 +135,11 @@ static void check_pattern(struct check *check, const struct ghttp_field *field, 
 
 static void check_text(struct check *check, const struct ghttp_field *field, const char *text)
 {
-    size_t length = count_characters(text);
+    size_t length = 0;
     struct gf_arena *arena = check->r->arena;
-    if (field->type == GHTTP_FIELD_TEXT && strlen(text) >= field->size)
+    if (!count_characters(text, &length))
+        refuse(check, field, "utf-8", "must be UTF-8");
+    else if (field->type == GHTTP_FIELD_TEXT && strlen(text) >= field->size)
         refuse(check, field, "max-length", gf_arena_printf(arena, "may have at most %zu bytes", field->size - 1));
     else if (length < field->min_length)
         refuse(check, field, "min-length",
