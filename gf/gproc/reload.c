@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -119,4 +120,15 @@ char *gf_reload_take_keeper(void)
 
     unsetenv(GF_KEEPER_VARIABLE);
     return text;
+}
+
+int gf_reload_take_state(void)
+{
+    const char *value = getenv(GF_STATE_VARIABLE);
+    int pid = 0, fd = -1, length = 0;
+    bool ours = value != NULL && sscanf(value, "%9d:%9d%n", &pid, &fd, &length) == 2 && value[length] == '\0' &&
+                pid == getpid() && fd > 2;
+
+    unsetenv(GF_STATE_VARIABLE);
+    return ours && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fd : -1;
 }

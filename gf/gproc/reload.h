@@ -20,4 +20,12 @@ bool gf_reload_take(char **ret_text, pid_t *ret_parent);
 #define GF_KEEPER_VARIABLE "GF_SERVER_KEEPER"
 char *gf_reload_take_keeper(void);
 
+/*
+ * And for what a process leaves to the program that it executes in its own place: "<its pid>:<descriptor>". Takes the
+ * variable out of the environment; the descriptor, close-on-exec from then on, or -1: it was not set, or is not for
+ * this process.
+ */
+#define GF_STATE_VARIABLE "GF_SERVER_STATE"
+int gf_reload_take_state(void);
+
 #endif

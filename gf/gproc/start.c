@@ -21,7 +21,7 @@
 /* The first of those that a program may have. */
 #define GF_START_PRIORITY 101
 
-static struct gf_start start = {.cwd_fd = -1};
+static struct gf_start start = {.cwd_fd = -1, .state_fd = -1};
 
 const struct gf_start *gf_start_get(void)
 {
@@ -95,6 +95,7 @@ __attribute__((constructor(GF_START_PRIORITY))) static void record_start(int arg
         gf_signals_begin(start.parent > 0);
 
     start.keeper = gf_reload_take_keeper();
+    start.state_fd = gf_reload_take_state();
     gf_activation_take_sockets(&start.activation);
 
     char *const none[] = {NULL};

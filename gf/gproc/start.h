@@ -24,6 +24,7 @@ struct gf_start {
     struct timespec monotonic; /* CLOCK_MONOTONIC */
     char *reload;              /* the text of GF_SERVER_RELOAD, unchecked; NULL: it was not set, or too long */
     char *keeper;              /* likewise that of GF_SERVER_KEEPER */
+    int state_fd;              /* of GF_SERVER_STATE; -1: it was not set */
     pid_t parent;              /* the process that reload names as the one which restarted; 0: none */
     struct gf_activation activation;
 };

@@ -184,8 +184,10 @@ static void start_silent(void)
     server = start_server("sessionRedisTimeout=20s", &port);
 }
 
+TestSuite(sessions_redis_silent, .init = start_silent, .fini = stop, .timeout = 60);
+
 /* With one worker: its loop would stand still with the request that waits. */
-Test(sessions_redis, redis_that_hangs_holds_up_nobody_else, .init = start_silent)
+Test(sessions_redis_silent, redis_that_hangs_holds_up_nobody_else)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -57,25 +57,26 @@ Test(session_settings, redis_addresses)
 
 Test(session_settings, checked_before_the_start)
 {
-    ghttp_server *server = gf_server_new("sessions");
+    static ghttp_server *checked; /* there is no end of a server before the process's */
     char error[512] = "";
-    cr_expect(gf_session_settings_check(&server->settings, error, sizeof(error)) == 0);
-    cr_assert(ghttp_server_set(server, "sessionStorage", "Redis") == 0);
+    checked = gf_server_new("sessions");
+    cr_expect(gf_session_settings_check(&checked->settings, error, sizeof(error)) == 0);
+    cr_assert(ghttp_server_set(checked, "sessionStorage", "Redis") == 0);
 #ifdef GF_HAVE_REDIS
-    cr_expect(gf_session_settings_check(&server->settings, error, sizeof(error)) == 0, "%s", error);
-    cr_assert(ghttp_server_set(server, "sessionRedisUser", "ann") == 0);
-    cr_expect(gf_session_settings_check(&server->settings, error, sizeof(error)) == -EINVAL);
+    cr_expect(gf_session_settings_check(&checked->settings, error, sizeof(error)) == 0, "%s", error);
+    cr_assert(ghttp_server_set(checked, "sessionRedisUser", "ann") == 0);
+    cr_expect(gf_session_settings_check(&checked->settings, error, sizeof(error)) == -EINVAL);
     cr_expect(strstr(error, "sessionRedisPass"), "%s", error);
-    cr_assert(ghttp_server_set(server, "sessionRedisUser", "") == 0);
-    cr_assert(ghttp_server_set(server, "sessionRedisAddress", "nowhere") == 0);
-    cr_expect(gf_session_settings_check(&server->settings, error, sizeof(error)) == -EINVAL);
+    cr_assert(ghttp_server_set(checked, "sessionRedisUser", "") == 0);
+    cr_assert(ghttp_server_set(checked, "sessionRedisAddress", "nowhere") == 0);
+    cr_expect(gf_session_settings_check(&checked->settings, error, sizeof(error)) == -EINVAL);
     cr_expect(strstr(error, "\"nowhere\" is no address"), "%s", error);
 #else
-    cr_expect(gf_session_settings_check(&server->settings, error, sizeof(error)) == -ENOTSUP);
+    cr_expect(gf_session_settings_check(&checked->settings, error, sizeof(error)) == -ENOTSUP);
     cr_expect(strstr(error, "was built without Redis"), "%s", error);
 #endif
-    cr_assert(ghttp_server_set(server, "sessionStorage", "paper") == 0);
-    cr_expect(gf_session_settings_check(&server->settings, error, sizeof(error)) == -EINVAL);
+    cr_assert(ghttp_server_set(checked, "sessionStorage", "paper") == 0);
+    cr_expect(gf_session_settings_check(&checked->settings, error, sizeof(error)) == -EINVAL);
     cr_expect(strstr(error, "none of file, memory, redis"), "%s", error);
 }
 
@@ -118,6 +119,7 @@ static void end(void)
 }
 
 TestSuite(session_redis, .init = begin, .fini = end, .timeout = 60);
+TestSuite(session_redis_trouble, .init = begin_without, .fini = end, .timeout = 60);
 
 static struct gf_session_store *store(void)
 {
@@ -278,7 +280,7 @@ Test(session_redis, what_others_change_meanwhile_is_not_overwritten)
 
 /* ---- trouble ---- */
 
-Test(session_redis, that_is_not_there_is_said_once, .init = begin_without)
+Test(session_redis_trouble, that_is_not_there_is_said_once)
 {
     int known = 0;
     for (int i = 0; i < 50; i++) {
@@ -317,7 +319,9 @@ static void begin_locked(void)
     cr_assert(redis_start(&redis) == 0);
 }
 
-Test(session_redis, password, .init = begin_locked)
+TestSuite(session_redis_login, .init = begin_locked, .fini = end, .timeout = 60);
+
+Test(session_redis_login, password)
 {
     cr_assert(ghttp_server_set(server, "sessionRedisPass", "open sesame") == 0);
     cr_expect(put(ID, "x", 60000) == 0 && look(ID, "x") == 0, "%s", logged);
@@ -364,7 +368,7 @@ static int listen_in_silence(int flags)
     return fd;
 }
 
-Test(session_redis, that_hangs_is_waited_for_by_one_at_a_time, .init = begin_without)
+Test(session_redis_trouble, that_hangs_is_waited_for_by_one_at_a_time)
 {
     int fd = listen_in_silence(SOCK_NONBLOCK), tried = 0;
     int64_t began = monotonic_ms();
@@ -392,7 +396,7 @@ static void *answer_nonsense(void *arg)
     return NULL;
 }
 
-Test(session_redis, that_is_something_else_is_an_error, .init = begin_without)
+Test(session_redis_trouble, that_is_something_else_is_an_error)
 {
     int fd = listen_in_silence(0);
     pthread_t thread;

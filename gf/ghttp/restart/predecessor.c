@@ -153,9 +153,12 @@ static void refuse_version(const char *error)
 static void meet(void)
 {
     const char *text = gf_start_get()->reload;
+    int state_fd = gf_start_get()->state_fd;
     char error[320];
     int result;
 
+    if (state_fd >= 0 && is_channel(state_fd)) /* else the number is somebody else's */
+        gf_state_unpack(state_fd);
     if (!text)
         return;
     result = gf_listeners_json_parse(text, &predecessor.handed, error, sizeof(error));

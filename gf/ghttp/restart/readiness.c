@@ -43,6 +43,15 @@ static bool refuse_to_take_over(void)
     return false;
 }
 
+/* There is no way back. */
+static void take_what_there_is(void)
+{
+    char error[320];
+
+    if (gf_state_settle(error, sizeof(error)) < 0)
+        glog_error("%s", error);
+}
+
 /* The process before this one waits for our word. */
 static void say_ready(void)
 {
@@ -64,6 +73,8 @@ void gf_machine_become_ready(void)
 
     if (M.is_ready || (waits && refuse_to_take_over()))
         return;
+    if (!waits)
+        take_what_there_is();
     M.is_ready = true;
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
         gf_server_own_listeners(s);

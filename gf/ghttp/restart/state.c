@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../server/registry.h"
@@ -63,14 +64,39 @@ static int send_kind(int control, const struct gf_state_kind *kind, ghttp_server
     return result;
 }
 
+/* One that drains may have requests that still write. */
+static bool is_up(const ghttp_server *s)
+{
+    return gf_server_state(s) == GF_SERVER_SERVING || gf_server_state(s) == GF_SERVER_DRAINING;
+}
+
 int gf_state_send(int control, char *error, size_t error_size)
 {
     int result = 0;
 
     for (const struct gf_state_kind *kind = state.kinds; kind && !result; kind = kind->next)
         for (ghttp_server *s = gf_registry_first(); s && !result; s = gf_registry_next(s))
-            if (gf_server_state(s) == GF_SERVER_SERVING)
+            if (is_up(s))
                 result = send_kind(control, kind, s, error, error_size);
+    return result;
+}
+
+int gf_state_pack(char *error, size_t error_size)
+{
+    int ends[2], result = gf_channel_new(ends);
+    char byte;
+
+    if (result < 0) {
+        snprintf(error, error_size, "no channel: %s", strerror(-result));
+        return result;
+    }
+    result = gf_state_send(ends[0], error, error_size);
+    close(ends[0]); /* what has been sent stays to be read */
+    if (!result && recv(ends[1], &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        result = -ENOENT;
+    if (!result)
+        return ends[1];
+    close(ends[1]);
     return result;
 }
 
@@ -100,6 +126,20 @@ void gf_state_keep(const struct cJSON *message, int fd)
     kept->next = state.kept;
     state.kept = kept;
     pthread_mutex_unlock(&state.lock);
+}
+
+void gf_state_unpack(int fd)
+{
+    struct cJSON *message;
+    int fds[1];
+    size_t count = 1;
+
+    for (; !gf_channel_receive(fd, &message, fds, &count); count = 1) {
+        if (count)
+            gf_state_keep(message, fds[0]);
+        cJSON_Delete(message);
+    }
+    close(fd);
 }
 
 int gf_state_take(const char *kind, const char *server)

@@ -30,10 +30,19 @@ void gf_state_register(struct gf_state_kind *kind);
 
 /* ---- the old process ---- */
 
-/* Sends what all serving servers have over control. 0; or a negative errno with a sentence. */
+/* Sends what all servers have that serve or drain over control. 0; or a negative errno with a sentence. */
 int gf_state_send(int control, char *error, size_t error_size);
 
+/*
+ * For a program that this process executes in its own place: a descriptor in which all of it waits, the caller's, and
+ * close-on-exec. -ENOENT: there is nothing; another negative errno with a sentence.
+ */
+int gf_state_pack(char *error, size_t error_size);
+
 /* ---- the new process ---- */
+
+/* Takes what gf_state_pack() has packed; the descriptor, of a channel, is closed. */
+void gf_state_unpack(int fd);
 
 /* A message of gf_state_send() has come with this descriptor, which is taken. */
 void gf_state_keep(const struct cJSON *message, int fd);

@@ -385,6 +385,53 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
     return result;
 }
 
+/* The environment with one variable more; NULL: no memory. The array is the caller's. */
+static char **add_variable(char **environment, char *variable)
+{
+    size_t count = 0;
+    char **all;
+
+    while (environment && environment[count])
+        count++;
+    all = calloc(count + 2, sizeof(*all));
+    for (size_t i = 0; all && i < count; i++)
+        all[i] = environment[i];
+    if (all)
+        all[count] = variable;
+    return all;
+}
+
+/* What the servers have in memory stays in a channel that the new program finds. -1: there is nothing. */
+static int leave_state(char *variable, size_t size)
+{
+    char error[320] = "";
+    int fd = gf_state_pack(error, sizeof(error));
+
+    if (fd < 0 && fd != -ENOENT)
+        glog_error("restart: %s", error);
+    if (fd < 0)
+        return -1;
+    snprintf(variable, size, "%s=%d:%d", GF_STATE_VARIABLE, (int)getpid(), fd);
+    return fd;
+}
+
+static void execute(const char *path, char **arguments, char **environment)
+{
+    char variable[64], **with_state = NULL;
+    int fd = leave_state(variable, sizeof(variable));
+
+    if (fd >= 0)
+        with_state = add_variable(environment, variable);
+    if (with_state)
+        fcntl(fd, F_SETFD, 0);
+    execve(path, arguments, with_state ? with_state : environment);
+    int result = errno;
+    free(with_state);
+    if (fd >= 0)
+        close(fd);
+    errno = result;
+}
+
 int gf_successor_execute(const char *path)
 {
     const struct gf_start *start = gf_start_get();
@@ -401,7 +448,7 @@ int gf_successor_execute(const char *path)
     pthread_sigmask(SIG_SETMASK, &none, &before);
     prlimit(0, RLIMIT_NOFILE, &start->nofile, &raised);
     environment = gf_socket_activation_pass();
-    execve(path, arguments, environment ? environment : start->envp ? start->envp : environ);
+    execute(path, arguments, environment ? environment : start->envp ? start->envp : environ);
     result = -errno;
     gf_socket_activation_retract();
     free(environment);
