@@ -40,13 +40,14 @@ GF_API void ghttp_middleware_cors(ghttp_request *r);
 
 /**
  * Answers that all look alike: `{"code":0,"message":"OK","data":…}`, with what ghttp_response_set_data() and
- * ghttp_response_set_error() were given. Without an error the code of a status that is not 200 is 61 for 403, 65 for
- * 404 and 64 for others. Leaves answers alone that have a body, redirections, and streams (text/event-stream,
- * application/octet-stream, multipart/x-mixed-replace). No argument.
+ * ghttp_response_set_error() were given. Without an error the code is 0 for a status of 200 to 299, 61 for 403, 65 for
+ * 404 and 64 with the status's text for others. What the other middleware here refuses (400, 401, 403, 429) gets this
+ * shape too where it runs further in. Leaves answers alone that have a body, redirections, and streams
+ * (text/event-stream, application/octet-stream, multipart/x-mixed-replace). No argument.
  */
 GF_API void ghttp_middleware_response(ghttp_request *r);
 
-/** Answers 400 to a body that is not JSON; requests without a body go on. No argument. */
+/** Answers 400 (code 53) to a body that is not JSON; requests without a body go on. No argument. */
 GF_API void ghttp_middleware_json_body(ghttp_request *r);
 
 /** A user and his password. */

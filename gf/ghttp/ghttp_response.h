@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include <gf/ghttp/ghttp_types.h>
+#include <gf/gres/gres.h>
 
 struct cJSON;
 
@@ -102,6 +103,13 @@ GF_API int ghttp_response_event(ghttp_request *r, const char *event, const char 
  *         handler makes it another; -EALREADY after a flush.
  */
 GF_API int ghttp_response_serve_file(ghttp_request *r, const char *path);
+
+/**
+ * The same with a file that is embedded in the program (gres_find()); its bytes are sent from where they are.
+ * @param file NULL: there is none, and the answer is a 404.
+ * @return 0; -ENOENT, -ENOMEM, -EALREADY as there.
+ */
+GF_API int ghttp_response_serve_resource(ghttp_request *r, const gres_file *file);
 
 /**
  * ghttp_response_serve_file(), to be saved by the browser instead of shown.

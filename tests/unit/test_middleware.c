@@ -241,6 +241,8 @@ Test(middleware, responses_have_one_shape)
         {"/error", "{\"code\":51,\"message\":\"the \\\"name\\\" is missing\",\"data\":null}", "application/json"},
         {"/status", "{\"code\":0,\"message\":\"OK\",\"data\":null}", "application/json"},
         {"/status?status=403", "{\"code\":61,\"message\":\"Not Authorized\",\"data\":null}", "application/json"},
+        {"/status?status=201", "{\"code\":0,\"message\":\"OK\",\"data\":null}", "application/json"},
+        {"/status?status=409", "{\"code\":64,\"message\":\"Conflict\",\"data\":null}", "application/json"},
         {"/status?status=418", "{\"code\":64,\"message\":\"Unknown Error\",\"data\":null}", "application/json"},
         {"/absent", "{\"code\":65,\"message\":\"Not Found\",\"data\":null}", "application/json"},
         {"/status?status=204", "", "(none)"},
@@ -264,6 +266,34 @@ Test(middleware, responses_have_one_shape)
 }
 
 /* ---- json body ---- */
+
+static void expect_refusal(ghttp_handler *middleware, void *arg, int status, const char *body)
+{
+    use(ghttp_middleware_response, NULL, nothing);
+    cr_assert(zero(int, ghttp_server_bind_middleware_with(s, "/*", middleware, arg)));
+    ghttp_server_bind(s, "/", hello);
+    begin_request();
+    r.method = "POST";
+    gf_buffer_append(&r.body, "{", 1);
+    run();
+    cr_expect(eq(int, r.response.status, status));
+    cr_expect(eq(str, r.response.body.data, (char *)body));
+    cr_expect(zero(int, served));
+}
+
+Test(middleware, bodies_that_are_not_json_are_refused_in_the_shape_of_all)
+{
+    expect_refusal(ghttp_middleware_json_body, NULL, 400,
+                   "{\"code\":53,\"message\":\"the body is not JSON\",\"data\":null}");
+}
+
+Test(middleware, strangers_are_refused_in_the_shape_of_all)
+{
+    static const ghttp_bearer_auth auth = {.tokens = NULL};
+
+    expect_refusal(ghttp_middleware_bearer_auth, (void *)&auth, 401,
+                   "{\"code\":64,\"message\":\"Unauthorized\",\"data\":null}");
+}
 
 Test(middleware, bodies_must_be_json)
 {

@@ -33,6 +33,12 @@ static void drop_file(struct ghttp_request *r)
     if (r->response.file_fd >= 0)
         close(r->response.file_fd);
     r->response.file_fd = -1;
+    r->response.file_bytes = NULL;
+}
+
+bool gf_response_has_file(const struct ghttp_request *r)
+{
+    return r->response.file_fd >= 0 || r->response.file_bytes;
 }
 
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size)
@@ -45,6 +51,17 @@ void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t s
     drop_file(r);
     r->response.file_fd = fd;
     r->response.file_offset = offset;
+    r->response.file_size = size;
+}
+
+void gf_response_set_file_bytes(struct ghttp_request *r, const void *bytes, off_t size)
+{
+    if (r->response.final)
+        return;
+    gf_buffer_reset(&r->response.body, BODY_KEEP);
+    drop_file(r);
+    r->response.file_bytes = bytes;
+    r->response.file_offset = 0;
     r->response.file_size = size;
 }
 
@@ -340,7 +357,7 @@ int ghttp_response_flush(ghttp_request *r)
         return -EIO;
     if (r->response.final)
         return -EALREADY;
-    if (r->response.file_fd >= 0) /* it is sent from its descriptor when the handler has ended */
+    if (gf_response_has_file(r)) /* it is sent when the handler has ended */
         return 0;
     if (!r->transport)
         return -ENOTSUP;

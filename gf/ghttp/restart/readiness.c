@@ -8,7 +8,6 @@
 
 #include <gf/glog/glog.h>
 
-#include "../engine/engine.h"
 #include "../server/registry.h"
 #include "history.h"
 #include "socket_activation.h"
@@ -38,9 +37,7 @@ static void say_ready(void)
 
     if (gf_predecessor_say_ready() < 0)
         glog_warning("the process before this one has gone without a word; serving on");
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_SERVING)
-            gf_engine_resume(&s->service); /* not before all are up: a client that is let in is served */
+    gf_machine_accept_all(); /* not before all are up: a client that is let in is served */
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
     gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it took over");

@@ -355,6 +355,11 @@ enum gf_server_state gf_server_state(const ghttp_server *s)
     return atomic_load(&s->state);
 }
 
+bool ghttp_server_is_serving(const ghttp_server *s)
+{
+    return gf_server_state(s) == GF_SERVER_SERVING;
+}
+
 void gf_server_each_listener(ghttp_server *s, void (*fn)(const struct gf_listener *listener, void *arg), void *arg)
 {
     enum gf_server_state state;
