@@ -111,6 +111,11 @@ struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_requ
     return answer_unrouted(chain, r);
 }
 
+bool gf_chain_streams(const struct ghttp_request *r)
+{
+    return r->route && r->route->streams && !r->way.refused && !r->way.preflight;
+}
+
 static void log_failed(const struct ghttp_request *r)
 {
     gf_logger_report(r->error_log, GLOG_ERROR, "the response to %.*s %.*s failed: %s", LOGGED_SIZE, r->method,
