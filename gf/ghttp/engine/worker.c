@@ -60,6 +60,8 @@ int gf_worker_init(struct gf_worker *w)
     return result;
 }
 
+static void collect_finished(struct gf_worker *w);
+
 static void close_descriptor(int fd)
 {
     if (fd >= 0)
@@ -69,6 +71,7 @@ static void close_descriptor(int fd)
 void gf_worker_finish(struct gf_worker *w)
 {
     gf_linger_finish(w);
+    collect_finished(w); /* of clients that went while their handlers ran, which have ended after the loop */
     gf_exchange_free_unused(w);
     close_descriptor(w->epoll_fd);
     close_descriptor(w->wake_fd);
