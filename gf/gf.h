@@ -10,5 +10,6 @@
 #include <gf/ghttp/ghttp.h>
 #include <gf/glog/glog.h>
 #include <gf/gproc/gproc.h>
+#include <gf/gres/gres.h>
 
 #endif

@@ -70,7 +70,7 @@ GF_API const gcfg_node *gcfg_root(const gcfg *cfg);
 
 /**
  * A value by its way from the top: `server.s1.address`; in a list by number, the first is 0: `redis.0.host`. Keys that
- * contain a dot are to be had by gcfg_node_member().
+ * contain a dot are to be had by gcfg_node_member(). In no tree (NULL, where there is no file) there is none.
  * @return the value; NULL: there is none. Thread: any thread.
  */
 GF_API const gcfg_node *gcfg_get(const gcfg *cfg, const char *path);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include <gf/ghttp/ghttp_types.h>
+#include <gf/gres/gres.h>
 
 GF_BEGIN_DECLS
 
@@ -29,6 +30,14 @@ GF_API int ghttp_server_add_search_path(ghttp_server *s, const char *folder);
  * Thread: before start.
  */
 GF_API int ghttp_server_add_static_path(ghttp_server *s, const char *prefix, const char *folder);
+/**
+ * Files that are embedded in the program, for the paths below a prefix ("" and "/": for all paths): with ("/assets",
+ * &web), `/assets/x.css` is `x.css` of the bundle. They are served as those of a folder are; of the same prefix,
+ * embedded files come before folders. At most 64 with those of ghttp_server_add_static_path().
+ * @param bundle made by gf_embed_files() (gf/gres/gres.h); not copied.
+ * @return 0, -EINVAL (also for a bundle that is none), -ENOSPC, -ENOMEM. Thread: before start.
+ */
+GF_API int ghttp_server_add_resources(ghttp_server *s, const char *prefix, const gres_bundle *bundle);
 /** The files that stand for their folder, as a comma list: the setting `indexFiles`. Thread: before start. */
 GF_API int ghttp_server_set_index_files(ghttp_server *s, const char *list);
 /** Whether a folder without such a file is listed (else: 403): the setting `indexFolder`. Thread: before start. */

@@ -34,6 +34,11 @@ GF_API const char *ghttp_request_remote_ip(ghttp_request *r);
 /** The address of the client: behind a proxy of ghttp_server_trust_proxies() the one that it names, else the remote
  * one. Headers alone never change it. */
 GF_API const char *ghttp_request_client_ip(ghttp_request *r);
+/**
+ * The milliseconds that ghttp_middleware_timeout() leaves its handler; 0: the client has been answered, and what is
+ * done from now on is done for nobody; LONG_MAX: there is no limit.
+ */
+GF_API long ghttp_request_time_left(const ghttp_request *r);
 /** Whether it came over TLS. */
 GF_API bool ghttp_request_is_https(const ghttp_request *r);
 /** The server that was asked. */
@@ -225,14 +230,22 @@ struct ghttp_field {
 /**
  * Reads parameters into a struct and checks them. When some do not fit, the answer is made: a 400 with
  * `{"code":51,"message":"…","data":{"errors":[{"field":"age","rule":"min","message":"…"}]}}`, all errors at once; the
- * rules are named required, integer, float, boolean, min, max, min-length, max-length, regex, and form (with an empty
- * field) when the request is malformed as a whole.
+ * rules are named required, integer, float, boolean, min, max, utf-8, min-length, max-length, regex, and form (with an
+ * empty field) when the request is malformed as a whole.
  * @param object the struct; members whose parameter is absent, or an empty one for a number, stay as they are.
  * @return 0; -EINVAL, and the 400 is made; -EFAULT for a table that cannot be right (a member's size, a pattern), or
  *         -ENOMEM, and the answer is a 500. On error nothing is written.
  * Thread: the request's own.
  */
 GF_API int ghttp_request_parse(ghttp_request *r, const struct ghttp_field *fields, size_t count, void *object);
+/**
+ * What the last ghttp_request_parse() of this request found wrong with a field, for a page that shows its form again:
+ * it takes the library's 400 back by ghttp_response_clear() and writes one of its own.
+ * @param name of the field; "": of the request as a whole.
+ * @return the sentence, as the 400 has it; NULL: nothing.
+ * Thread: the request's own.
+ */
+GF_API const char *ghttp_request_field_error(const ghttp_request *r, const char *name);
 
 /* ---- requests: the way through the chain, and what the program leaves with it -------------------- */
 

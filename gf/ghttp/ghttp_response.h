@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include <gf/ghttp/ghttp_types.h>
+#include <gf/gres/gres.h>
 
 struct cJSON;
 
@@ -39,8 +40,14 @@ GF_API void ghttp_response_write_json(ghttp_request *r, const struct cJSON *json
 GF_API void ghttp_response_write_status(ghttp_request *r, int status);
 /** The status, 200..599; 200 unless set. Another number makes the answer a 500. */
 GF_API void ghttp_response_set_status(ghttp_request *r, int status);
-/** Makes the answer a 500, whatever was written, and has the reason logged; the first reason counts. */
+/**
+ * Makes the answer a 500, whatever was written, and has the reason logged; the first reason counts. Headers that do not
+ * speak of the body stay. With the setting errorStack the log says where this was called.
+ */
 GF_API void ghttp_response_fail(ghttp_request *r, const char *reason);
+/** What the macro of ghttp_response_fail() calls: file and function live as long as the process; NULL: not known. */
+GF_API void ghttp_response_fail_at(ghttp_request *r, const char *reason, const char *file, int line,
+                                   const char *function);
 /** The status that is set so far. */
 GF_API int ghttp_response_status(const ghttp_request *r);
 /**
@@ -69,7 +76,9 @@ GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int statu
  * status and headers are on the wire and can no longer be changed. Waits while the client takes less than is written.
  * Nobody else waits with it.
  * @return 0; -EPIPE: the client has gone, the handler had better end; -EAGAIN: every thread is taken, the response
- *         is collected further; -EIO: it has failed before; -EALREADY: it is final; -ENOMEM.
+ *         is collected further; -EIO: it has failed before; -EALREADY: it is final; -ENOTSUP: it runs within
+ *         ghttp_middleware_timeout(), and is collected further; -EBUSY: it is in the middle of a body that it reads itself
+ *         (ghttp_request_read()), and is collected further; -ENOMEM.
  */
 GF_API int ghttp_response_flush(ghttp_request *r);
 
@@ -97,6 +106,13 @@ GF_API int ghttp_response_event(ghttp_request *r, const char *event, const char 
 GF_API int ghttp_response_serve_file(ghttp_request *r, const char *path);
 
 /**
+ * The same with a file that is embedded in the program (gres_find()); its bytes are sent from where they are.
+ * @param file NULL: there is none, and the answer is a 404.
+ * @return 0; -ENOENT, -ENOMEM, -EALREADY as there.
+ */
+GF_API int ghttp_response_serve_resource(ghttp_request *r, const gres_file *file);
+
+/**
  * ghttp_response_serve_file(), to be saved by the browser instead of shown.
  * @param name the name to save it by, UTF-8; NULL: that of the file.
  */
@@ -108,6 +124,12 @@ GF_API int ghttp_response_serve_download(ghttp_request *r, const char *path, con
  * @return 0; -EINVAL for another callback: then the answer is a 400. JSON that is NULL: a 500.
  */
 GF_API int ghttp_response_write_jsonp(ghttp_request *r, const char *callback, const struct cJSON *json);
+
+#ifndef __cplusplus
+/** @cond */
+#define ghttp_response_fail(r, reason) ghttp_response_fail_at((r), (reason), __FILE__, __LINE__, __func__)
+/** @endcond */
+#endif
 
 GF_END_DECLS
 

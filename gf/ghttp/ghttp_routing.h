@@ -167,6 +167,31 @@ GF_API int ghttp_group_delete(ghttp_group *g, const char *path, ghttp_handler *f
 GF_API int ghttp_group_head(ghttp_group *g, const char *path, ghttp_handler *fn);
 /** For OPTIONS. Thread: before start. */
 GF_API int ghttp_group_options(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For CONNECT of a path; of "host:port", as proxies are sent it, it is answered 400. Thread: before start. */
+GF_API int ghttp_group_connect(ghttp_group *g, const char *path, ghttp_handler *fn);
+/** For TRACE. Thread: before start. */
+GF_API int ghttp_group_trace(ghttp_group *g, const char *path, ghttp_handler *fn);
+
+/** A row of a table of routes; GHTTP_BINDING() writes one. */
+typedef struct ghttp_binding {
+    const char *pattern;    /**< `[METHOD:]/path[@domain]`, below the group's prefix; NULL ends the table */
+    ghttp_handler *handler; /**< what serves it */
+    void *arg;              /**< ghttp_request_arg(); the caller keeps it alive */
+    const char *name;       /**< of the handler, for lists of routes; NULL: the linker's */
+} ghttp_binding;
+
+/** `{pattern, handler, argument, the handler's name}`: a row without an argument. */
+#define GHTTP_BINDING(pattern, handler)                                                                                \
+    {                                                                                                                  \
+        (pattern), (handler), NULL, #handler                                                                           \
+    }
+
+/**
+ * Binds all rows of a table to the group, as ghttp_group_bind_with() would, in their order; ends at the first error.
+ * @param table the caller's, read in this call only; ended by a row without a pattern.
+ * @return as ghttp_group_bind(); -EINVAL for a NULL table. Thread: before start.
+ */
+GF_API int ghttp_group_bind_table(ghttp_group *g, const ghttp_binding *table);
 
 /**
  * Says from where the next set-up call of this thread comes, for lists of routes and messages. The macros below do it
@@ -209,6 +234,11 @@ GF_API void ghttp_note_place(const char *handler, const char *file, int line);
 #define ghttp_group_head(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_head((g), (path), (fn)))
 #define ghttp_group_options(g, path, fn)                                                                               \
     (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_options((g), (path), (fn)))
+#define ghttp_group_connect(g, path, fn)                                                                               \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_connect((g), (path), (fn)))
+#define ghttp_group_trace(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_trace((g), (path), (fn)))
+#define ghttp_group_bind_table(g, table)                                                                               \
+    (ghttp_note_place("", __FILE__, __LINE__), ghttp_group_bind_table((g), (table)))
 /** @endcond */
 #endif
 

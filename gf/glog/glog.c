@@ -210,6 +210,12 @@ void gf_glog_emit_line(struct gf_glog_line *line, enum glog_level level)
         atomic_fetch_add(&dropped, 1);
 }
 
+void gf_glog_pass_on(const char *text, size_t size)
+{
+    if (!write_once(text, size))
+        atomic_fetch_add(&dropped, 1);
+}
+
 bool gf_glog_is_wanted(enum glog_level level)
 {
     return (int)level >= atomic_load(&lowest_level);

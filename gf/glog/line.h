@@ -30,4 +30,10 @@ void gf_glog_make_line(struct gf_glog_line *line, enum glog_level level, const c
 /* Gives it to the writer, or to standard error. */
 void gf_glog_emit_line(struct gf_glog_line *line, enum glog_level level);
 
+/*
+ * What another process has written, at most GF_GLOG_LINE_MAX bytes of it, to standard error as it is. Waits for a
+ * reader that has stopped reading as little as a line does; what is dropped then counts as a line.
+ */
+void gf_glog_pass_on(const char *text, size_t size);
+
 #endif

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Enough for more than 2,000 listeners, half of what one environment string may have. */
 #define TEXT_MAX_BYTES 65536
@@ -58,6 +59,25 @@ static void protect_servers(const cJSON *servers)
         protect_listeners(list->valuestring);
 }
 
+/*
+ * The process before this one has raised its limit, and this one has inherited that. Here and not from outside, which
+ * would come at any time, perhaps after this process has raised its own. Who may not raise the hard limit again keeps
+ * it.
+ */
+static void limit_files(const cJSON *files)
+{
+    struct rlimit limit = {.rlim_cur = (rlim_t)positive_number(cJSON_GetArrayItem(files, 0)),
+                           .rlim_max = (rlim_t)positive_number(cJSON_GetArrayItem(files, 1))};
+    struct rlimit now;
+
+    if (!cJSON_IsArray(files) || limit.rlim_cur == 0 || limit.rlim_cur > limit.rlim_max ||
+        setrlimit(RLIMIT_NOFILE, &limit) == 0 || getrlimit(RLIMIT_NOFILE, &now) < 0)
+        return;
+    if (limit.rlim_cur < now.rlim_max)
+        now.rlim_cur = limit.rlim_cur;
+    setrlimit(RLIMIT_NOFILE, &now);
+}
+
 static pid_t read_text(const char *text, size_t size)
 {
     cJSON *root = cJSON_ParseWithLengthOpts(text, size + 1, NULL, true);
@@ -68,6 +88,7 @@ static pid_t read_text(const char *text, size_t size)
         set_close_on_exec(positive_number(cJSON_GetObjectItemCaseSensitive(root, "stderr")));
         set_close_on_exec(positive_number(cJSON_GetObjectItemCaseSensitive(root, "keeper")));
         protect_servers(cJSON_GetObjectItemCaseSensitive(root, "servers"));
+        limit_files(cJSON_GetObjectItemCaseSensitive(root, "files"));
         parent = (pid_t)positive_number(cJSON_GetObjectItemCaseSensitive(root, "parent"));
     }
     cJSON_Delete(root);

@@ -10,9 +10,9 @@
 #define GF_RELOAD_VARIABLE "GF_SERVER_RELOAD"
 
 /*
- * Takes the variable out of the environment and sets close-on-exec on every open descriptor above 2 which it
- * names. True: it was there. ret_text (to be freed; NULL: too long, no memory) and ret_parent (0: it does not
- * name one, or is no JSON object) are written always. Thread: before main() only.
+ * Takes the variable out of the environment, sets close-on-exec on every open descriptor above 2 which it names,
+ * and the limits of open files that it names. True: it was there. ret_text (to be freed; NULL: too long, no memory) and
+ * ret_parent (0: it does not name one, or is no JSON object) are written always. Thread: before main() only.
  */
 bool gf_reload_take(char **ret_text, pid_t *ret_parent);
 

@@ -735,6 +735,99 @@ Test(admin, asks_for_its_token)
     cr_expect(ne(int, ask_pid(), process_pid(server)));
 }
 
+#define FORM_OF "Content-Type: application/x-www-form-urlencoded\r\n"
+
+static struct reply type_token(const char *form, const char *headers)
+{
+    char all[512];
+
+    snprintf(all, sizeof(all), "%s" FORM_OF, headers);
+    return ask_at(&(struct transport_target){.port = port}, "POST /debug/admin/login", all, form);
+}
+
+/* Signs in; the Cookie header that a browser sends from then on. */
+static void sign_in(char *header, size_t size)
+{
+    struct reply reply = type_token("token=s3cr%26et", BROWSER);
+    const char *cookie = strstr(reply.head, "Set-Cookie: ");
+
+    cr_assert(eq(int, reply.status, 303), "%s", reply.head);
+    expect_part(reply.head, "Location: ./\r\n");
+    cr_assert(not(zero(ptr, (void *)cookie)), "%s", reply.head);
+    cookie += strlen("Set-Cookie: ");
+    snprintf(header, size, "%sCookie: %.*s\r\n", BROWSER, (int)strcspn(cookie, ";"), cookie);
+    expect_part(cookie, "; HttpOnly");
+    expect_part(cookie, "; SameSite=Strict");
+    forget(&reply);
+}
+
+Test(admin, lets_browsers_in_by_a_form_and_over_restarts)
+{
+    char browser[1024], plain[1024];
+    struct reply reply;
+
+    start("GF_ADMIN_TOKEN=s3cr&et", NULL, NULL);
+    reply = ask("GET /debug/admin", BROWSER);
+    cr_expect(eq(int, reply.status, 401));
+    expect_part(reply.body, "<form method=\"post\" action=\"./admin/login\">");
+    expect_part(reply.body, "type=\"password\"");
+    expect_no_part(reply.body, "s3cr");
+    forget(&reply);
+    reply = type_token("token=s3cr", BROWSER);
+    cr_expect(eq(int, reply.status, 401));
+    expect_part(reply.body, "That is not the token.");
+    expect_no_part(reply.head, "Set-Cookie");
+    forget(&reply);
+    cr_expect(eq(int, ask_status("GET /debug/admin/login?token=s3cr%26et", BROWSER), 200), "a query is no login");
+    sign_in(browser, sizeof(browser));
+    reply = ask("GET /debug/admin/", browser);
+    cr_expect(eq(int, reply.status, 200));
+    expect_part(reply.body, "data-key=\"pid\"");
+    forget(&reply);
+    cr_expect(eq(int, ask_status("GET /debug/admin/status", browser), 200));
+    snprintf(plain, sizeof(plain), LOCAL "%s", strstr(browser, "Cookie: "));
+    cr_expect(eq(int, ask_status("GET /debug/admin/restart", plain), 405), "no GET that it may have been led to");
+    cr_expect(eq(int, ask_pid(), process_pid(server)));
+    cr_expect(eq(int, ask_status("POST /debug/admin/restart", browser), 200));
+    cr_expect(ne(int, ask_pid(), process_pid(server)));
+    cr_expect(eq(int, ask_status("GET /debug/admin/status", browser), 200), "the new process knows the login");
+}
+
+Test(admin, takes_no_login_from_other_sites_and_none_without_end)
+{
+    struct reply reply;
+    int wrong = 0;
+
+    start("GF_ADMIN_TOKEN=s3cr&et", NULL, NULL);
+    reply = type_token("token=s3cr%26et", LOCAL "Origin: http://other.example\r\n");
+    cr_expect(eq(int, reply.status, 403));
+    expect_no_part(reply.head, "Set-Cookie");
+    forget(&reply);
+    reply = type_token("token=s3cr%26et", LOCAL "Sec-Fetch-Site: cross-site\r\n");
+    cr_expect(eq(int, reply.status, 403));
+    forget(&reply);
+    do {
+        reply = type_token("token=guess", BROWSER);
+        forget(&reply);
+    } while (reply.status == 401 && ++wrong < 200);
+    cr_expect(eq(int, reply.status, 429));
+    reply = type_token("token=s3cr%26et", BROWSER);
+    cr_expect(eq(int, reply.status, 429), "the right one is not told from the wrong ones any more");
+    expect_part(reply.head, "Retry-After: ");
+    expect_part(reply.body, "too many wrong tokens");
+    forget(&reply);
+    cr_expect(eq(int, ask_status("GET /debug/admin", BROWSER), 401), "the form is still shown");
+}
+
+Test(admin, has_no_login_without_a_token)
+{
+    start(NULL, NULL, NULL);
+    struct reply reply = type_token("token=", BROWSER);
+    cr_expect(eq(int, reply.status, 404));
+    forget(&reply);
+    cr_expect(eq(int, ask_status("GET /debug/admin", BROWSER), 200));
+}
+
 Test(admin, is_where_the_program_put_it)
 {
     start("GF_ADMIN_PATTERN=/secret/@example.org", NULL, NULL);

@@ -273,6 +273,11 @@ static void expect_row(const cJSON *history, int n, unsigned generation, pid_t p
         cr_expect(not(zero(ptr, strstr(text(row, "reason"), reason))), "%s", text(row, "reason"));
 }
 
+static bool has_four_rows(const cJSON *status)
+{
+    return cJSON_GetArraySize(get(status, "history")) == 4;
+}
+
 Test(admin_history, has_a_row_for_each_restart_of_all_generations)
 {
     pid_t second, third;
@@ -292,8 +297,7 @@ Test(admin_history, has_a_row_for_each_restart_of_all_generations)
     third = rig_restart_by_page(&rig);
     cr_assert(gt(int, third, 0));
 
-    status = ask_status();
-    cr_assert(eq(int, cJSON_GetArraySize(get(status, "history")), 4));
+    status = wait_for(has_four_rows); /* the old process tells the new one what became of it */
     expect_row(get(status, "history"), 0, 3, third, NULL);
     expect_row(get(status, "history"), 1, 3, 0, "No such file or directory");
     expect_row(get(status, "history"), 2, 3, 0, "exit status 1");

@@ -31,13 +31,30 @@ static void run(const char *command)
     cr_assert(eq(int, system(line), 0), "%s", line);
 }
 
-static void begin(const char *setting)
+static void fill_in(const char *setting, char *text, size_t size)
 {
-    const char *const arguments[] = {folder, setting, NULL};
+    size_t length = 0;
+
+    for (const char *at = setting; *at && length + sizeof(folder) < size; at++) {
+        if (*at == '$')
+            length += (size_t)snprintf(text + length, size - length, "%s", folder);
+        else
+            text[length++] = *at;
+    }
+    text[length] = 0;
+}
+
+/* In the first setting '$' is the folder. */
+static void begin(const char *setting, const char *other)
+{
+    char set[256] = "";
+    const char *const arguments[] = {folder, setting ? set : NULL, other, NULL};
     struct process_options options = {.program = "files_server", .arguments = arguments};
     char *line;
 
     cr_assert(ne(ptr, mkdtemp(folder), NULL));
+    if (setting)
+        fill_in(setting, set, sizeof(set));
     run("mkdir -p www/folder www/site/a www/empty empty www/.git assets more secret www/.well-known &&"
         " printf 0123456789 >www/plain.txt && printf more >more/more.txt && printf wrong >more/plain.txt &&"
         " printf shadow >www/shadowed.txt && printf index >www/site/index.html && printf htm >www/site/a/index.htm &&"
@@ -61,17 +78,22 @@ static void begin(const char *setting)
 
 static void start(void)
 {
-    begin(NULL);
+    begin(NULL, NULL);
 }
 
 static void start_with_lists(void)
 {
-    begin("indexFolder=true");
+    begin("indexFolder=true", NULL);
+}
+
+static void start_with_pairs(void)
+{
+    begin("staticPaths=/set/=$/more,/assets=$/more", "rewrites=/old=/more.txt,/new=/plain.txt");
 }
 
 static void start_with_links(void)
 {
-    begin("followLinks=true");
+    begin("followLinks=true", NULL);
 }
 
 static void stop(void)
@@ -85,6 +107,7 @@ static void stop(void)
 
 TestSuite(files, .init = start, .fini = stop, .timeout = 60);
 TestSuite(files_and_links, .init = start_with_links, .fini = stop, .timeout = 60);
+TestSuite(files_and_pairs, .init = start_with_pairs, .fini = stop, .timeout = 60);
 TestSuite(files_and_lists, .init = start_with_lists, .fini = stop, .timeout = 60);
 
 /* The answer to a request with these headers, each with its CRLF. */
@@ -465,6 +488,38 @@ Test(files, need_no_route)
     expect("/none", 404, "Not Found");
     expect("/", 403, "Forbidden");
     cr_expect(eq(int, ask("POST", "/plain.txt", "Content-Length: 0\r\n")->status, 404));
+}
+
+Test(files_and_pairs, come_by_settings_where_the_program_says_nothing)
+{
+    expect("/set/more.txt", 200, "more");
+    expect("/assets/x.css", 200, "css"); /* the program has named this prefix */
+    expect("/old", 200, "0123456789");   /* and this path */
+    expect("/new", 200, "0123456789");
+    client_close(client);
+    client = client_connect_port(only_port);
+    expect("/assets/x.css", 200, "deep");
+    expect("/old", 200, "more");
+}
+
+/* What a server says that is not to start. */
+static void expect_no_start(const char *setting, const char *why)
+{
+    const char *const arguments[] = {"/tmp", setting, NULL};
+    struct process_options options = {.program = "files_server", .arguments = arguments};
+    struct process *other = process_start(&options);
+
+    cr_assert(ne(ptr, other, NULL));
+    cr_expect(eq(int, process_wait_line(other, why, PATIENCE_MS), 0), "%s: %s", setting, why);
+    process_free(other);
+}
+
+Test(files_and_pairs, that_are_none_are_no_start)
+{
+    expect_no_start("staticPaths=/a", "staticPaths: \"/a\" is not two texts");
+    expect_no_start("staticPaths=/a=", "staticPaths: \"/a=\" is not two texts");
+    expect_no_start("staticPaths=a=/tmp", "staticPaths: \"a\" is no prefix of paths");
+    expect_no_start("rewrites=/a=b", "rewrites: \"/a\" to \"b\" are not two plain paths");
 }
 
 Test(files, take_no_descriptors_with_them)

@@ -396,7 +396,7 @@ Test(keeper, is_process_1_of_a_container, .fini = finish, .timeout = 120)
     cr_assert(zero(int, process_wait_line(rig.process, KEEPS, SOON_MS)));
     cr_expect(zero(int, rig_wait_processes(&rig, 4, SOON_MS))); /* unshare, 1, who serves, the orphan */
     cr_expect(zero(int, rig_wait_processes(&rig, 3, SOON_MS))); /* that sleeps five seconds, and leaves no zombie */
-    cr_expect(zero(int, rig_count_zombies(one)));
+    cr_expect(zero(int, rig_wait_reaped(one, SOON_MS)));
     cr_assert(zero(int, kill(one, SIGTERM)));
     expect_exit(0); /* as unshare passes it on */
 }

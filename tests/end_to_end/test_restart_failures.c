@@ -214,6 +214,19 @@ Test(restart_failures, last_words_are_kept_and_bounded, .fini = finish, .timeout
     cr_expect(zero(u64, rig_load_end(&load)));
 }
 
+/* Its words are passed on, but nothing waits for their end. What the log says then is more than a test reads. */
+Test(restart_failures, one_that_writes_without_end_is_given_up, .fini = finish, .timeout = 60)
+{
+    begin();
+    cr_assert(zero(int, rig_settings(&rig, "fault=talk")));
+    cr_expect(eq(long, rig_fetch_number(&rig.http, "/restart"), -ETIMEDOUT));
+    cr_expect(eq(int, rig_ask_pid(&rig), rig.first));
+    cr_expect(zero(u64, rig_load_failures(&load)));
+    cr_assert(zero(int, rig_settings(&rig, NULL)));
+    cr_expect(gt(int, rig_restart_by_api(&rig), 0));
+    cr_expect(zero(u64, rig_load_end(&load)));
+}
+
 /* Nobody has to ask again: the file is replaced and the next restart takes it. */
 Test(restart_failures, executable_is_replaced_meanwhile, .fini = finish, .timeout = 60)
 {

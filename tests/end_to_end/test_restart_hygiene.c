@@ -14,6 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* One thread left behind by each restart would be more; the pool of spare threads grows by some on a busy machine. */
+enum { LEAKED = 15 };
+
 static struct rig rig;
 
 static void finish(void)
@@ -65,9 +68,9 @@ static int count_inherited(pid_t pid)
             continue;
         snprintf(link, sizeof(link), "%s/%s", path, entry->d_name);
         size = readlink(link, target, sizeof(target) - 1);
-        if (is_file(target, size))
+        if (size < 0 || is_file(target, size)) /* the program's start closes what it has read meanwhile */
             continue;
-        fprintf(stderr, "inherited: %s %.*s\n", entry->d_name, (int)(size > 0 ? size : 0), target);
+        fprintf(stderr, "inherited: %s %.*s\n", entry->d_name, (int)size, target);
         count++;
     }
     if (folder)
@@ -173,13 +176,16 @@ Test(restart_hygiene, a_generation_knows_where_it_comes_from, .fini = finish, .t
     }
 }
 
-/* The same arguments, environment and limits; the name it was called by. */
+/* The same arguments, environment and limits, of which each raises that of open files; the name it was called by. */
 Test(restart_hygiene, a_generation_is_started_as_the_first_one_was, .fini = finish, .timeout = 60)
 {
     static const char *const names[] = {"cmdline", "environ", "limits"};
     char *first[3];
 
-    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    rig_init(&rig);
+    rig.preface = "ulimit -Sn 300";
+    cr_assert(zero(int, rig_settings(&rig, NULL)));
+    cr_assert(zero(int, rig_start(&rig)));
     for (int i = 0; i < 3; i++)
         first[i] = read_proc(rig.pid, names[i]);
     cr_assert(gt(int, rig_restart_by_api(&rig), 0));
@@ -188,8 +194,10 @@ Test(restart_hygiene, a_generation_is_started_as_the_first_one_was, .fini = fini
         char *now = read_proc(rig.pid, names[i]);
         char *ours = strstr(now, "GF_SERVER_RELOAD=");
 
-        if (ours)
+        if (ours) {
+            cr_expect(not(zero(ptr, strstr(ours, "\"files\":[300,"))), "%s", ours);
             *ours = 0;
+        }
         cr_expect(eq(str, now, first[i]), "%s", names[i]);
         free(now);
         free(first[i]);
@@ -226,7 +234,7 @@ Test(restart_hygiene, the_thirtieth_generation_has_no_more_than_the_second, .fin
     cr_assert(zero(int, rig_wait_processes(&rig, 1, 10000)));
     count(&later_fds, &later_threads);
     cr_expect(eq(int, later_fds, fds));
-    cr_expect(le(int, later_threads, threads + 1)); /* a spare thread more or less */
+    cr_expect(lt(int, later_threads, threads + LEAKED));
     cr_expect(zero(int, rig_count_zombies(rig.pid)));
 }
 
@@ -243,6 +251,6 @@ Test(restart_hygiene, failed_restarts_cost_nothing, .fini = finish, .timeout = 1
         cr_expect(lt(long, rig_fetch_number(&rig.http, "/restart"), 0));
     count(&later_fds, &later_threads);
     cr_expect(eq(int, later_fds, fds));
-    cr_expect(le(int, later_threads, threads + 1));
+    cr_expect(lt(int, later_threads, threads + LEAKED));
     cr_expect(zero(int, rig_count_zombies(rig.pid)));
 }

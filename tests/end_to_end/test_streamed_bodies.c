@@ -340,6 +340,23 @@ Test(streamed_bodies, that_stop_coming_time_out)
     stop();
 }
 
+/* The time limit of a middleware ends the reading, and its answer is the one that counts. */
+Test(streamed_bodies, that_outlast_a_middlewares_limit)
+{
+    serve();
+    for (int tls = 0; tls < 2; tls++) {
+        struct client *c = enter(tls);
+
+        send_head(c, "/limited/count", 10);
+        cr_assert(eq(int, client_send(c, "abc", 3), 0));
+        receive(c, 504);
+        cr_expect(eq(int, client_wait_close(c, PATIENCE_MS), 0));
+        client_close(c);
+    }
+    cr_expect(eq(int, process_wait_lines(server, "read to -110", 2, PATIENCE_MS), 0));
+    stop();
+}
+
 static int descriptors(void)
 {
     char path[64];

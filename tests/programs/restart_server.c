@@ -197,6 +197,14 @@ static void hang(void)
         pause();
 }
 
+static void talk(void)
+{
+    static const char line[] = "still opening the database, still opening the database, still opening the database\n";
+
+    for (;;)
+        fputs(line, stderr);
+}
+
 /* In whatever state the program is: before its servers start, or (late_) after that and before g_wait(). */
 static void fail_as(const char *fault)
 {
@@ -211,6 +219,8 @@ static void fail_as(const char *fault)
         kill(getpid(), SIGKILL);
     } else if (!strcmp(fault, "hang")) {
         hang();
+    } else if (!strcmp(fault, "talk")) {
+        talk();
     } else if (!strcmp(fault, "close_channel")) {
         close(find_channel());
         hang();

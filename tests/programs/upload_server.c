@@ -158,7 +158,8 @@ static void pid(ghttp_request *r)
 int main(void)
 {
     ghttp_server *s = g_server("uploads");
-    ghttp_group *private = ghttp_server_group(s, "/private");
+    ghttp_group *private = ghttp_server_group(s, "/private"), *limited = ghttp_server_group(s, "/limited");
+    static const ghttp_timeout limit = {.ms = 1000, .status = 504};
     int ports[2] = {0, 0};
 
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -177,6 +178,8 @@ int main(void)
     ghttp_server_bind(s, "/pid", pid);
     ghttp_group_use(private, authorize);
     ghttp_group_bind_streaming(private, "POST:/count", count, NULL, 0);
+    ghttp_group_use_with(limited, ghttp_middleware_timeout, (void *)&limit);
+    ghttp_group_bind_streaming(limited, "POST:/count", count, NULL, 0);
     ghttp_server_set_graceful(s, true);
     ghttp_server_set_address(s, getenv("GF_ADDRESS") ? getenv("GF_ADDRESS") : "127.0.0.1:0");
     if (ghttp_server_start(s) < 0)

@@ -269,6 +269,16 @@ int rig_count_zombies(pid_t parent)
     return count(0, parent);
 }
 
+int rig_wait_reaped(pid_t parent, int timeout_ms)
+{
+    for (int waited = 0; rig_count_zombies(parent); waited += 20) {
+        if (waited >= timeout_ms)
+            return -ETIMEDOUT;
+        usleep(20000);
+    }
+    return 0;
+}
+
 pid_t rig_find_child(pid_t parent)
 {
     DIR *folder = opendir("/proc");

@@ -58,6 +58,8 @@ int rig_page(const struct rig *rig, const char *path, char **body);
 /* Processes of the group that live, zombies not counted; zombies that are children of this process. */
 int rig_count_processes(const struct rig *rig);
 int rig_count_zombies(pid_t parent);
+/* Until this parent has reaped all of its children that have ended: 0 or -ETIMEDOUT. */
+int rig_wait_reaped(pid_t parent, int timeout_ms);
 /* The child of this process that was started last; 0: it has none. */
 pid_t rig_find_child(pid_t parent);
 /* Waits until exactly so many processes of the group live. 0 or -ETIMEDOUT. */

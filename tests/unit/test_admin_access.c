@@ -6,6 +6,7 @@
 #include <gf/ghttp/route/router.h>
 #include <gf/ghttp/server/server.h>
 #include <gf/ghttp/service/admin_access.h>
+#include <gf/ghttp/service/admin_login.h>
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -82,12 +83,15 @@ static void set_host(const char *host)
     cr_assert(eq(int, gf_host_parse(arena, host, strlen(host), &request.host), 0), "%s", host);
 }
 
+static bool by_cookie;
+
 static int check(void)
 {
-    const char *why = NULL;
-    int status = gf_admin_check_access(&request, &why);
+    struct gf_admin_entry entry;
+    int status = gf_admin_check_access(&request, &entry);
 
-    cr_expect(eq(int, status != 0, why != NULL), "a refusal says why");
+    cr_expect(eq(int, status != 0, entry.why != NULL), "a refusal says why");
+    by_cookie = entry.by_cookie;
     return status;
 }
 
@@ -272,6 +276,85 @@ Test(admin_access, takes_the_token_through_a_proxy_but_not_from_another_site)
     cr_expect(eq(int, check(), 0));
     set_header("Sec-Fetch-Site", "cross-site");
     cr_expect(eq(int, check(), 403));
+}
+
+/* ---- the cookie -------------------------------------------------------------------------------- */
+
+/* What a browser would send back after a login. */
+static const char *log_in(const char *token)
+{
+    const char *set;
+
+    cr_assert(eq(int, gf_admin_login_remember(&request, token), 0));
+    set = gf_fields_find(&request.response.headers, "Set-Cookie");
+    cr_assert(not(zero(ptr, (void *)set)));
+    cr_expect(not(zero(ptr, strstr(set, "; HttpOnly"))), "%s", set);
+    cr_expect(not(zero(ptr, strstr(set, "; SameSite=Strict"))), "%s", set);
+    cr_expect(zero(ptr, strstr(set, "Path")), "%s", set);
+    cr_expect(zero(ptr, strstr(set, token)), "%s", set);
+    return gf_arena_strndup(arena, set, strcspn(set, ";"));
+}
+
+static int check_cookie(const char *cookie)
+{
+    set_header("Cookie", cookie);
+    request.cookies_parsed = false;
+    request.cookies.count = 0;
+    return check();
+}
+
+Test(admin_access, takes_the_cookie_of_a_login)
+{
+    char error[200], changed[256];
+    const char *cookie;
+
+    cr_assert(eq(int, gf_settings_set(&server.settings, "adminToken", "s3cret", error, sizeof(error)), 0));
+    set_peer("203.0.113.9");
+    cookie = log_in("s3cret");
+    cr_expect(eq(int, check(), 401));
+    cr_expect(eq(int, check_cookie(cookie), 0));
+    cr_expect(by_cookie);
+    for (size_t i = strcspn(cookie, "=") + 1; cookie[i]; i++) {
+        snprintf(changed, sizeof(changed), "%s", cookie);
+        changed[i] = changed[i] == '1' ? '2' : '1';
+        cr_expect(eq(int, check_cookie(changed), 401), "%s", changed);
+    }
+    snprintf(changed, sizeof(changed), "%.*s", (int)strcspn(cookie, "."), cookie);
+    cr_expect(eq(int, check_cookie(changed), 401));
+    set_header("Sec-Fetch-Site", "cross-site");
+    cr_expect(eq(int, check_cookie(cookie), 403));
+    set_header("Sec-Fetch-Site", NULL);
+    cr_assert(eq(int, gf_settings_set(&server.settings, "adminToken", "s3crets", error, sizeof(error)), 0));
+    cr_expect(eq(int, check_cookie(cookie), 401), "another token ends all logins");
+}
+
+Test(admin_access, counts_wrong_tokens_of_each_client)
+{
+    char error[200];
+    const char *cookie;
+    int wrong = 0;
+
+    cr_assert(eq(int, gf_settings_set(&server.settings, "adminToken", "s3cret", error, sizeof(error)), 0));
+    cr_assert(eq(int, gf_admin_login_set_up(), 0));
+    set_peer("203.0.113.9");
+    cookie = log_in("s3cret");
+    for (int i = 0; i < 30; i++) { /* right ones cost nothing */
+        set_header("Authorization", "Bearer s3cret");
+        cr_expect(eq(int, check(), 0));
+    }
+    set_header("Authorization", "Bearer guess");
+    for (int i = 0; i < 60 && check() == 401; i++)
+        wrong++;
+    cr_expect(ge(int, wrong, 10));
+    cr_expect(lt(int, wrong, 60));
+    set_header("Authorization", "Bearer s3cret");
+    cr_expect(eq(int, check(), 429), "it is not looked at any more");
+    set_header("Authorization", NULL);
+    cr_expect(eq(int, check_cookie(cookie), 0), "who is in stays in");
+    request.remote_ip = NULL;
+    set_peer("203.0.113.10");
+    set_header("Authorization", "Bearer s3cret");
+    cr_expect(eq(int, check(), 0));
 }
 
 /* ---- executables ------------------------------------------------------------------------------- */

@@ -166,8 +166,8 @@ Test(configuration, a_list_is_not_cut)
     FILE *file = fopen("config.yaml", "we");
 
     fputs("server: {address: [\n", file);
-    for (int i = 0; i < 5000; i++)
-        fputs("1,\n", file);
+    for (int i = 0; i < 9000; i++)
+        fputs("12345,\n", file);
     fputs("]}\n", file);
     fclose(file);
     cr_expect(eq(int, read_for(s), -EINVAL));
@@ -178,7 +178,7 @@ Test(configuration, unknown_keys_are_warned_of)
 {
     ghttp_server *s = g_server(NULL);
 
-    write_file("config.yaml", "server:\n  readTimeou: 5s\n  pprofEnabled: false\n  view:\n  rewrites: {}\n"
+    write_file("config.yaml", "server:\n  readTimeou: 5s\n  pprofEnabled: false\n  view:\n  listeners: {}\n"
                               "  workers: 3\n");
     cr_expect(zero(int, read_for(s)), "%s", error);
     cr_expect(eq(i64, s->settings.workers, 3));
@@ -224,6 +224,59 @@ Test(configuration, a_file_of_the_programs_choice)
     cr_expect(not(zero(ptr, strstr(ghttp_server_error(s), "ghttp_server_set_config_file()"))));
 }
 
+Test(configuration, pairs_are_maps_or_lists)
+{
+    ghttp_server *s = g_server(NULL);
+
+    write_file("config.yaml", "server:\n"
+                              "  staticPaths:\n"
+                              "    - {prefix: /assets, path: /srv/assets}\n"
+                              "    - {path: pictures, prefix: /img/}\n"
+                              "    - /text=/srv/text\n"
+                              "  rewrites: {/favicon.ico: /img/icon.png, /old: /new}\n");
+    cr_expect(zero(int, read_for(s)), "%s", error);
+    cr_expect(eq(str, s->settings.static_paths, "/assets=/srv/assets,/img/=pictures,/text=/srv/text"));
+    cr_expect(eq(str, s->settings.rewrites, "/favicon.ico=/img/icon.png,/old=/new"));
+    write_file("config.yaml", "server: {static-paths: {/a: /srv/a, /b: b}, rewrites: {}}\n");
+    cr_expect(zero(int, read_for(s)), "%s", error);
+    cr_expect(eq(str, s->settings.static_paths, "/a=/srv/a,/b=b"));
+    cr_expect(eq(str, s->settings.rewrites, ""));
+    write_file("config.yaml", "server: {staticPaths: /c=c}\n");
+    cr_expect(zero(int, read_for(s)), "%s", error);
+    cr_expect(eq(str, s->settings.static_paths, "/c=c"));
+    cr_expect(zero(int, ghttp_server_set(s, "staticPaths", "/d=d")));
+    cr_expect(zero(int, read_for(s)), "%s", error);
+    cr_expect(eq(str, s->settings.static_paths, "/d=d"));
+}
+
+Test(configuration, pairs_that_are_none_are_refused)
+{
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        {"staticPaths: [{prefix: /a}]", "an item has a prefix and a path, and nothing else"},
+        {"staticPaths: [{prefix: /a, path: b, mode: c}]", "an item has a prefix and a path, and nothing else"},
+        {"staticPaths: [{prefix: /a, path: [b]}]", "an item has a prefix and a path, and nothing else"},
+        {"staticPaths: [{prefix: /a, path: 'b,c'}]", "a text without a comma, and without \"=\""},
+        {"staticPaths: {'/a=b': c}", "a text without a comma, and without \"=\""},
+        {"rewrites: {/a: {/b: /c}}", "a text without a comma"},
+        {"rewrites: {/a: [/b]}", "a text without a comma"},
+        {"searchPaths: {/a: /b}", "a setting is one value or a list, not a map"},
+        {"searchPaths: [{prefix: /a, path: b}]", "a text without a comma"},
+    };
+    ghttp_server *s = g_server(NULL);
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char text[256];
+
+        snprintf(text, sizeof(text), "server:\n  %s\n", cases[i].text);
+        write_file("config.yaml", text);
+        cr_expect(eq(int, read_for(s), -EINVAL), "%s", cases[i].text);
+        cr_expect(not(zero(ptr, strstr(error, cases[i].error))), "%s: %s", cases[i].text, error);
+        cr_expect(not(zero(ptr, strstr(error, "config.yaml:2:"))), "%s: %s", cases[i].text, error);
+    }
+}
+
 /* Each key of GoFrame's has an answer here: a row, or a sentence. */
 Test(configuration, no_key_of_goframe_is_unknown)
 {
@@ -231,6 +284,7 @@ Test(configuration, no_key_of_goframe_is_unknown)
         "address",
         "httpsAddr",
         "listeners",
+        "handler",
         "endpoints",
         "httpsCertPath",
         "httpsKeyPath",
@@ -294,6 +348,8 @@ Test(configuration, no_key_of_goframe_is_unknown)
         write_file("config.yaml", text);
         if (read_for(s) < 0)
             cr_expect(not(zero(ptr, strstr(error, keys[i]))), "%s: %s", keys[i], error);
+        else
+            cr_expect(gf_settings_find(keys[i]) || !strcmp(keys[i], "name"), "%s counts for nothing", keys[i]);
     }
     cr_expect(eq(str, log_lines, ""));
 }

@@ -99,6 +99,13 @@ Test(gcfg, reads_json)
     cr_expect(eq(int, gcfg_node_column(gcfg_get(cfg, "app.minus")), 41));
 }
 
+Test(gcfg, no_file_says_nothing)
+{
+    expect_text("server.address", "(none)");
+    cr_expect(eq(i64, gcfg_int(NULL, "app.count", 7), 7));
+    cr_expect(zero(ptr, (void *)gcfg_get(NULL, "app")));
+}
+
 Test(gcfg, an_empty_file_says_nothing)
 {
     static const char *const texts[] = {"", "\n\n", "# only this\n", "---\n", "--- ~\n"};

@@ -2,6 +2,7 @@
  * The log: its format, what it does to bytes that could forge a line, and that it never waits for its reader.
  */
 #include <gf/glog/glog.h>
+#include <gf/glog/line.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -155,6 +156,34 @@ Test(glog, a_reader_that_hangs_stops_nobody_and_is_told_later)
     read_all();
     expect_match(DATE "[0-9]+: \\[WARN\\] [0-9]+ log lines were dropped\n");
     cr_expect(not(zero(ptr, strstr(text, ": again\n"))));
+}
+
+/* What another process says is passed on as it is, and waited for as little. */
+Test(glog, words_of_others_wait_for_no_reader_either)
+{
+    static const char words[] = "no line\n and half of one";
+    char piece[4096];
+    struct timespec begin, end;
+
+    gf_glog_pass_on(words, strlen(words));
+    read_all();
+    cr_expect(eq(str, text, (char *)words));
+    memset(piece, 'x', sizeof(piece));
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (int i = 0; i < 1000; i++)
+        gf_glog_pass_on(piece, sizeof(piece));
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    cr_expect(lt(i64, end.tv_sec - begin.tv_sec, 5));
+    read_all();
+    glog_info("again");
+    read_all();
+    expect_match(DATE "[0-9]+: \\[WARN\\] [0-9]+ log lines were dropped\n");
+}
+
+Test(glog, words_of_others_to_a_reader_that_has_gone_end_nobody)
+{
+    close(reader);
+    gf_glog_pass_on("into nothing\n", 13);
 }
 
 Test(glog, closed_standard_error_is_no_error)

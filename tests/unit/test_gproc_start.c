@@ -132,6 +132,20 @@ Test(gproc_start, takes_the_variable_and_protects_its_descriptors)
     expect_value("fd1", "inherited");
 }
 
+/* The limits that a process before it has raised meanwhile; nonsense changes nothing. */
+Test(gproc_start, takes_over_the_limits_of_open_files)
+{
+    setenv("R", "{\"parent\":7,\"files\":[33,44]}", 1);
+    run("GF_SERVER_RELOAD=$R \"$P\" start");
+    expect_value("nofile", "33");
+    setenv("R", "{\"parent\":7,\"files\":[44,33]}", 1);
+    run("ulimit -Sn 77; GF_SERVER_RELOAD=$R \"$P\" start");
+    expect_value("nofile", "77");
+    setenv("R", "{\"parent\":7,\"files\":[0,-1,\"x\"]}", 1);
+    run("ulimit -Sn 77; GF_SERVER_RELOAD=$R \"$P\" start");
+    expect_value("nofile", "77");
+}
+
 Test(gproc_start, leaves_the_standard_descriptors_to_its_children)
 {
     setenv("R", "{\"parent\":7,\"control\":1,\"stderr\":2,\"servers\":{\"s\":{\"http\":\":1#0,:2#1,:3#2\"}}}", 1);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <zlib.h>
 
 #include <gf/gf.h>
+#include <gf/ghttp/engine/spare.h>
 #include <gf/ghttp/message/arena.h>
 #include <gf/ghttp/message/request.h>
 #include <gf/ghttp/server/server.h>
@@ -130,6 +132,39 @@ Test(middleware, cors_is_open_to_all_and_without_credentials)
     cr_expect(eq(int, served, 1), "OPTIONS of its own is the handler's");
 }
 
+static void fail(ghttp_request *request)
+{
+    served++;
+    ghttp_response_fail(request, "it has");
+}
+
+/* Else the page's script learns nothing but "network error". */
+Test(middleware, cors_lets_failures_be_read)
+{
+    static const ghttp_cors cors = {.origins = "https://a.example", .credentials = true};
+
+    use(ghttp_middleware_cors, &cors, fail);
+    ask_from("GET", "https://a.example", NULL);
+    cr_expect(eq(int, r.response.status, 500));
+    cr_expect(eq(str, header("Access-Control-Allow-Origin"), "https://a.example"));
+    cr_expect(eq(str, header("Access-Control-Allow-Credentials"), "true"));
+    cr_expect(eq(str, header("Vary"), "Origin"));
+    begin_request();
+    add_header("Origin", "https://a.example");
+    r.target = "/absent";
+    run();
+    cr_expect(eq(int, r.response.status, 404));
+    cr_expect(eq(str, header("Access-Control-Allow-Origin"), "https://a.example"));
+    cr_assert(zero(int, ghttp_server_bind(s, "POST:/post", hello)));
+    begin_request();
+    add_header("Origin", "https://a.example");
+    r.target = "/post";
+    run();
+    cr_expect(eq(int, r.response.status, 405));
+    cr_expect(eq(str, header("Access-Control-Allow-Origin"), "https://a.example"));
+    cr_expect(eq(str, header("Allow"), "POST, OPTIONS"));
+}
+
 Test(middleware, cors_of_any_origin_never_has_credentials)
 {
     static const ghttp_cors cors = {.credentials = true};
@@ -206,6 +241,8 @@ Test(middleware, responses_have_one_shape)
         {"/error", "{\"code\":51,\"message\":\"the \\\"name\\\" is missing\",\"data\":null}", "application/json"},
         {"/status", "{\"code\":0,\"message\":\"OK\",\"data\":null}", "application/json"},
         {"/status?status=403", "{\"code\":61,\"message\":\"Not Authorized\",\"data\":null}", "application/json"},
+        {"/status?status=201", "{\"code\":0,\"message\":\"OK\",\"data\":null}", "application/json"},
+        {"/status?status=409", "{\"code\":64,\"message\":\"Conflict\",\"data\":null}", "application/json"},
         {"/status?status=418", "{\"code\":64,\"message\":\"Unknown Error\",\"data\":null}", "application/json"},
         {"/absent", "{\"code\":65,\"message\":\"Not Found\",\"data\":null}", "application/json"},
         {"/status?status=204", "", "(none)"},
@@ -229,6 +266,34 @@ Test(middleware, responses_have_one_shape)
 }
 
 /* ---- json body ---- */
+
+static void expect_refusal(ghttp_handler *middleware, void *arg, int status, const char *body)
+{
+    use(ghttp_middleware_response, NULL, nothing);
+    cr_assert(zero(int, ghttp_server_bind_middleware_with(s, "/*", middleware, arg)));
+    ghttp_server_bind(s, "/", hello);
+    begin_request();
+    r.method = "POST";
+    gf_buffer_append(&r.body, "{", 1);
+    run();
+    cr_expect(eq(int, r.response.status, status));
+    cr_expect(eq(str, r.response.body.data, (char *)body));
+    cr_expect(zero(int, served));
+}
+
+Test(middleware, bodies_that_are_not_json_are_refused_in_the_shape_of_all)
+{
+    expect_refusal(ghttp_middleware_json_body, NULL, 400,
+                   "{\"code\":53,\"message\":\"the body is not JSON\",\"data\":null}");
+}
+
+Test(middleware, strangers_are_refused_in_the_shape_of_all)
+{
+    static const ghttp_bearer_auth auth = {.tokens = NULL};
+
+    expect_refusal(ghttp_middleware_bearer_auth, (void *)&auth, 401,
+                   "{\"code\":64,\"message\":\"Unauthorized\",\"data\":null}");
+}
 
 Test(middleware, bodies_must_be_json)
 {
@@ -640,4 +705,40 @@ Test(middleware, lists_of_proxies_that_are_none)
     }
     s->error[0] = '\0';
     cr_expect(zero(int, ghttp_server_trust_proxies(s, "0.0.0.0/0,::/0")));
+}
+
+/* ---- time limits ---- */
+
+Test(middleware, a_time_limit_needs_a_second_thread)
+{
+    static const ghttp_timeout limit = {.ms = 60000};
+
+    use(ghttp_middleware_timeout, &limit, hello);
+    begin_request();
+    run(); /* no engine has made any */
+    cr_expect(eq(int, r.response.status, 503));
+    cr_expect(eq(str, header("Retry-After"), "1"));
+    cr_expect(zero(int, served));
+    cr_assert(zero(int, gf_spare_start(4, 1)));
+    begin_request();
+    run();
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(str, body(), "hello"));
+    cr_expect(eq(int, served, 1));
+    cr_expect(eq(i64, ghttp_request_time_left(&r), LONG_MAX), "outside of the limit");
+    cr_assert(gf_spare_stop(10000));
+}
+
+Test(middleware, a_time_limit_without_one_is_a_500)
+{
+    static const ghttp_timeout limits[] = {{.ms = 0}, {.ms = -1}, {.ms = 86400001}};
+
+    for (size_t i = 0; i <= sizeof(limits) / sizeof(*limits); i++) {
+        s = g_server(i == 0 ? "t0" : i == 1 ? "t1" : i == 2 ? "t2" : "t3");
+        use(ghttp_middleware_timeout, i < 3 ? &limits[i] : NULL, hello);
+        begin_request();
+        run();
+        cr_expect(eq(int, r.response.status, 500));
+        cr_expect(zero(int, served));
+    }
 }

@@ -446,6 +446,72 @@ Test(stages, a_group_that_failed_bears_every_call)
     cr_expect(eq(int, ghttp_group_bind_with(NULL, "/x", hello, NULL), -EINVAL));
     cr_expect(eq(int, ghttp_group_all(NULL, "/x", hello), -EINVAL));
     cr_expect(eq(int, ghttp_group_options(NULL, "/x", hello), -EINVAL));
+    cr_expect(eq(int, ghttp_group_trace(NULL, "/x", hello), -EINVAL));
+    cr_expect(eq(int, ghttp_group_connect(NULL, "/x", hello), -EINVAL));
+    cr_expect(eq(int, ghttp_group_bind_table(NULL, NULL), -EINVAL));
+}
+
+static void tell_arg(ghttp_request *request)
+{
+    note(ghttp_request_arg(request));
+}
+
+Test(stages, a_group_has_all_methods_that_patterns_have)
+{
+    static const struct {
+        const char *method;
+        int (*bind)(ghttp_group *g, const char *path, ghttp_handler *fn);
+    } ways[] = {
+        {"GET", (ghttp_group_get)},       {"PUT", (ghttp_group_put)},         {"POST", (ghttp_group_post)},
+        {"DELETE", (ghttp_group_delete)}, {"PATCH", (ghttp_group_patch)},     {"HEAD", (ghttp_group_head)},
+        {"CONNECT", ghttp_group_connect}, {"OPTIONS", (ghttp_group_options)}, {"TRACE", ghttp_group_trace},
+    };
+    ghttp_group *g = ghttp_server_group(s, "/g");
+    char path[32];
+
+    expect_bound(ghttp_group_use(g, a));
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        snprintf(path, sizeof(path), "/%s", ways[i].method);
+        expect_bound(ways[i].bind(g, path, hello));
+    }
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        snprintf(path, sizeof(path), "/g/%s", ways[i].method);
+        expect_run(ways[i].method, path, "a hello /a");
+    }
+    expect_run("TRACE", "/g/CONNECT", "");
+    cr_expect(eq(int, r.response.status, 405));
+    cr_expect(eq(str, header("Allow"), "OPTIONS, CONNECT"));
+}
+
+static void tell_row(const ghttp_route *route, void *arg)
+{
+    char text[256];
+
+    (void)arg;
+    snprintf(text, sizeof(text), "%s:%s=%s", route->method, route->path, route->handler);
+    note(text);
+    cr_expect(not(zero(ptr, strstr(route->place, "test_stages.c:"))), "%s", route->place);
+}
+
+Test(stages, a_table_binds_all_of_its_rows)
+{
+    static const ghttp_binding table[] = {
+        GHTTP_BINDING("GET:/users", hello),
+        GHTTP_BINDING("/users/:id", hello),
+        {"POST:/users", tell_arg, "argument", "own_name"},
+        {NULL, NULL, NULL, NULL},
+    };
+    ghttp_group *g = ghttp_server_group(s, "/api");
+
+    expect_bound(ghttp_group_bind_table(g, table));
+    ghttp_server_routes(s, tell_row, NULL);
+    cr_expect(eq(str, trace, "GET:/api/users=hello ALL:/api/users/:id=hello POST:/api/users=own_name"));
+    prepare("POST", "/api/users");
+    gf_chain_run(&s->chain, &r);
+    cr_expect(eq(str, trace, "argument"));
+    cr_expect(eq(int, ghttp_group_bind_table(g, table), -EEXIST), "the first row is bound already");
+    cr_expect(eq(int, ghttp_group_bind_table(g, NULL), -EINVAL));
+    cr_expect(not(zero(ptr, strstr(ghttp_server_error(s), "ghttp_group_bind_table()"))), "%s", ghttp_server_error(s));
 }
 
 /* ---- hooks ---- */
@@ -582,11 +648,80 @@ Test(stages, exit_hook_skips_those_of_the_same_moment)
     expect_run("GET", "/h", "leave-hooks a hello /a served output leave-hooks");
 }
 
+static void fail_late(ghttp_request *request)
+{
+    ghttp_response_set_header(request, "X-Outer", "1");
+    ghttp_request_next(request);
+    ghttp_response_set_header(request, "X-Behind", "2");
+}
+
+static void fail_with_headers(ghttp_request *request)
+{
+    static const char *const lost[] = {"Content-Type", "ETag",     "Last-Modified",    "Cache-Control",
+                                       "Expires",      "Location", "Content-Encoding", "Content-Disposition"};
+
+    for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
+        cr_assert(zero(int, ghttp_response_set_header(request, lost[i], "x")));
+    cr_assert(zero(int, ghttp_response_set_cookie_with(request, &(struct ghttp_cookie){.name = "seen"})));
+    ghttp_response_fail(request, "why not");
+}
+
+Test(stages, a_failed_response_keeps_the_headers_that_are_not_of_its_body)
+{
+    char text[512] = "";
+
+    expect_bound(ghttp_server_use(s, fail_late));
+    expect_bound(ghttp_server_bind(s, "/", fail_with_headers));
+    run("GET", "/");
+    for (size_t i = 0; i < r.response.headers.count; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s ", r.response.headers.items[i].name);
+    cr_expect(eq(str, text, "X-Outer Set-Cookie X-Behind Content-Type "));
+    cr_expect(eq(str, header("Content-Type"), "text/plain; charset=utf-8"));
+    cr_expect(eq(str, body(), "Internal Server Error"));
+}
+
+static void fill_headers(ghttp_request *request)
+{
+    char name[16];
+
+    for (int i = 0; i < 64; i++) {
+        snprintf(name, sizeof(name), "X-%d", i);
+        ghttp_response_set_header(request, name, "x");
+    }
+    ghttp_response_write(request, "no room for a Content-Type");
+}
+
+Test(stages, headers_that_leave_no_room_go_with_the_response)
+{
+    expect_bound(ghttp_server_bind(s, "/", fill_headers));
+    run("GET", "/");
+    cr_expect(eq(int, r.response.status, 500));
+    cr_expect(eq(str, body(), "Internal Server Error"));
+    cr_expect(eq(sz, r.response.headers.count, 1));
+}
+
 static void fail_with(ghttp_request *request)
 {
     ghttp_response_write(request, "half");
     ghttp_response_fail(request, ghttp_request_query(request, "why"));
     ghttp_response_write(request, "more");
+}
+
+Test(stages, the_log_of_a_failure_names_the_place)
+{
+    expect_bound(ghttp_server_bind(s, "GET:/report", fail_with));
+    s->chain.tells_places = true;
+    run("GET", "/report?why=full");
+    cr_expect(not(zero(ptr, strstr(logged, "failed: full; at test_stages.c:"))), "%s", logged);
+    cr_expect(not(zero(ptr, strstr(logged, " in fail_with(); route GET:/report, handler fail_with, bound at "
+                                           "test_stages.c:"))),
+              "%s", logged);
+    expect_bound(ghttp_server_bind(s, "/far", set_status));
+    run("GET", "/far?status=1000");
+    cr_expect(not(zero(ptr, strstr(logged, "outside 200..599; route ALL:/far, handler set_status"))), "%s", logged);
+    s->chain.tells_places = false;
+    run("GET", "/report?why=full");
+    cr_expect(zero(ptr, strstr(logged, "; at")), "%s", logged);
 }
 
 Test(stages, fail_makes_a_logged_500)

@@ -69,6 +69,14 @@ static struct MHD_Response *make_from_file(struct gf_exchange *x)
     return response;
 }
 
+/* What lives as long as the process is sent from where it is. */
+static struct MHD_Response *make_from_bytes(struct gf_exchange *x)
+{
+    const struct gf_response *made = &x->request.response;
+
+    return MHD_create_response_from_buffer((size_t)made->file_size, (void *)made->file_bytes, MHD_RESPMEM_PERSISTENT);
+}
+
 static struct MHD_Response *make_body(struct gf_exchange *x)
 {
     struct gf_response *made = &x->request.response;
@@ -78,6 +86,8 @@ static struct MHD_Response *make_body(struct gf_exchange *x)
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, x, NULL);
     if (made->file_fd >= 0)
         return make_from_file(x);
+    if (made->file_bytes)
+        return make_from_bytes(x);
     if (x->stream)
         return MHD_create_response_from_buffer(0, empty, MHD_RESPMEM_PERSISTENT);
     return MHD_create_response_from_buffer(made->body.size, made->body.data, MHD_RESPMEM_PERSISTENT);

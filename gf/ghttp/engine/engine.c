@@ -36,7 +36,7 @@ static void log_panic(void *cls, const char *file, unsigned line, const char *re
 }
 
 /* Connections cost descriptors: take what the system allows without asking. */
-void gf_engine_raise_descriptor_limit(void)
+static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
 
@@ -79,7 +79,7 @@ int gf_engine_start(unsigned workers, unsigned handler_threads, char *error, siz
 
     pthread_mutex_lock(&engine.lock);
     if (!engine.workers) {
-        gf_engine_raise_descriptor_limit();
+        raise_descriptor_limit();
         MHD_set_panic_func(log_panic, NULL);
         result = gf_spare_start(handler_threads + 2 * workers, workers);
         if (!result)
@@ -390,4 +390,16 @@ void gf_service_connection_gone(struct gf_service *service)
 {
     if (atomic_fetch_sub(&service->counters.connections, 1) == 1 && atomic_load(&service->draining))
         gf_service_tell_drained(service);
+}
+
+void gf_service_hold(struct gf_service *service)
+{
+    atomic_fetch_add(&service->counters.connections, 1);
+    atomic_fetch_add(&service->counters.in_flight, 1);
+}
+
+void gf_service_release(struct gf_service *service)
+{
+    atomic_fetch_sub(&service->counters.in_flight, 1);
+    gf_service_connection_gone(service);
 }

@@ -26,9 +26,6 @@ int gf_engine_start(unsigned workers, unsigned handler_threads, char *error, siz
 /* Ends workers, monitor and threads. false: handlers still run, which only the end of the process can end. */
 bool gf_engine_stop(void);
 
-/* Takes as many descriptors as the system allows without asking; gf_engine_start() does it too. */
-void gf_engine_raise_descriptor_limit(void);
-
 /* Gets everything ready to serve a service on all its listeners; gf_engine_resume() lets clients in. 0, or a negative
  * errno with a sentence; then nothing is left. */
 int gf_engine_add(struct gf_service *service, char *error, size_t error_size);

@@ -36,7 +36,7 @@ static uint64_t count_bytes(const struct gf_exchange *x)
         return gf_stream_taken(x->stream);
     if (!strcmp(x->request.method, "HEAD"))
         return 0;
-    return x->file ? (uint64_t)response->file_size : response->body.size;
+    return x->file || response->file_bytes ? (uint64_t)response->file_size : response->body.size;
 }
 
 static int find_status(const struct gf_exchange *x)

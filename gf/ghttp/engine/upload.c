@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "connection.h"
 #include "early_answer.h"
@@ -61,6 +62,28 @@ static void ask_for_more(struct gf_exchange *x, struct gf_upload *u)
     gf_worker_post(x);
 }
 
+/* With the lock held. false: the request's own time is over (ghttp_middleware_timeout()). */
+static bool wait_for_change(const struct gf_exchange *x, struct gf_upload *u)
+{
+    int64_t until = x->request.deadline_ms;
+    struct timespec moment = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+
+    if (until)
+        return pthread_cond_timedwait(&u->changed, &u->lock, &moment) != ETIMEDOUT;
+    pthread_cond_wait(&u->changed, &u->lock);
+    return true;
+}
+
+static void init_changed(pthread_cond_t *changed)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 ssize_t gf_upload_read(struct gf_exchange *x, void *data, size_t size)
 {
     struct gf_upload *u = x->upload;
@@ -75,7 +98,10 @@ ssize_t gf_upload_read(struct gf_exchange *x, void *data, size_t size)
     }
     while (!u->pending && !u->complete && !u->error) {
         ask_for_more(x, u);
-        pthread_cond_wait(&u->changed, &u->lock);
+        if (!wait_for_change(x, u)) {
+            result = -ETIMEDOUT;
+            goto end;
+        }
     }
     if (u->pending) {
         result = (ssize_t)take(u, data, size);
@@ -164,7 +190,7 @@ int gf_upload_begin(struct gf_exchange *x, uint64_t max)
     }
     memset(u, 0, offsetof(struct gf_upload, bytes));
     pthread_mutex_init(&u->lock, NULL);
-    pthread_cond_init(&u->changed, NULL);
+    init_changed(&u->changed);
     u->max = max;
     u->head_again = true;
     x->upload = u;

@@ -33,6 +33,8 @@ ssize_t ghttp_request_read(ghttp_request *r, void *data, size_t size)
         return -EINVAL;
     if (!r->streamed)
         return read_collected(r, data, size);
+    if (!r->transport) /* in a twin, which has no connection */
+        return -ENOTSUP;
     ssize_t count = r->transport->read(r, data, size);
     if (count < 0)
         note_failure(r, count);

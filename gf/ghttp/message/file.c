@@ -8,6 +8,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <gf/gres/gres.h>
+
 #include "arena.h"
 #include "byte_ranges.h"
 #include "conditions.h"
@@ -20,6 +22,8 @@
 #define BOUNDARY_SIZE 33
 /* "bytes first-last/size" of three numbers, with the 0. */
 #define CONTENT_RANGE_SIZE 80
+/* Digits of a hash that are sent: 128 bits, of which no two files share all. */
+#define HASH_SIZE 32
 
 /* ---- opening ---- */
 
@@ -28,6 +32,14 @@ int gf_file_check(struct gf_file *file)
     if (fstat(file->fd, &file->status) < 0)
         return -errno;
     return S_ISREG(file->status.st_mode) ? 0 : -ENOENT;
+}
+
+void gf_file_set_bytes(struct gf_file *file, const void *bytes, size_t size, time_t modified, const char *hash)
+{
+    file->fd = -1;
+    file->bytes = bytes;
+    file->hash = hash;
+    file->status = (struct stat){.st_mode = S_IFREG, .st_size = (off_t)size, .st_mtim.tv_sec = modified};
 }
 
 static int status_of(int error)
@@ -61,12 +73,20 @@ int gf_file_refuse(struct ghttp_request *r, int error)
 
 /* ---- the version ---- */
 
+static const char *make_etag(struct ghttp_request *r, const struct gf_file *file)
+{
+    const struct stat *status = &file->status;
+
+    if (file->hash)
+        return gf_arena_printf(r->arena, "\"%.*s\"", HASH_SIZE, file->hash);
+    return gf_arena_printf(r->arena, "\"%jx-%jx%08lx-%jx\"", (uintmax_t)status->st_size,
+                           (uintmax_t)status->st_mtim.tv_sec, status->st_mtim.tv_nsec, (uintmax_t)status->st_ino);
+}
+
 static int set_version(struct ghttp_request *r, const struct gf_file *file, struct gf_version *ret_version)
 {
     const struct stat *status = &file->status;
-    const char *etag =
-        gf_arena_printf(r->arena, "\"%jx-%jx%08lx-%jx\"", (uintmax_t)status->st_size, (uintmax_t)status->st_mtim.tv_sec,
-                        status->st_mtim.tv_nsec, (uintmax_t)status->st_ino);
+    const char *etag = make_etag(r, file);
     char date[GF_HTTP_DATE_SIZE];
 
     if (!etag)
@@ -82,14 +102,22 @@ static int set_version(struct ghttp_request *r, const struct gf_file *file, stru
 
 /* ---- the bytes ---- */
 
+static void send_bytes(struct ghttp_request *r, struct gf_file *file, off_t offset, off_t size)
+{
+    if (file->bytes) {
+        gf_response_set_file_bytes(r, (const char *)file->bytes + offset, size);
+        return;
+    }
+    gf_response_set_file(r, file->fd, offset, size);
+    file->fd = -1;
+}
+
 static int send_whole(struct ghttp_request *r, struct gf_file *file)
 {
-    if (file->status.st_size == 0) {
+    if (file->status.st_size == 0)
         ghttp_response_clear(r);
-        return 0;
-    }
-    gf_response_set_file(r, file->fd, 0, file->status.st_size);
-    file->fd = -1;
+    else
+        send_bytes(r, file, 0, file->status.st_size);
     return 0;
 }
 
@@ -112,8 +140,7 @@ static int send_part(struct ghttp_request *r, struct gf_file *file, const struct
     if (error)
         return error;
     ghttp_response_set_status(r, 206);
-    gf_response_set_file(r, file->fd, range->offset, range->size);
-    file->fd = -1;
+    send_bytes(r, file, range->offset, range->size);
     return 0;
 }
 
@@ -130,9 +157,13 @@ static int make_boundary(char boundary[BOUNDARY_SIZE])
 
 static int write_part(struct ghttp_request *r, const struct gf_file *file, const struct gf_range *range)
 {
-    char *bytes = gf_arena_alloc(r->arena, (size_t)range->size);
+    char *bytes = file->bytes ? NULL : gf_arena_alloc(r->arena, (size_t)range->size);
     off_t done = 0;
 
+    if (file->bytes) {
+        ghttp_response_write_bytes(r, (const char *)file->bytes + range->offset, (size_t)range->size);
+        return 0;
+    }
     if (!bytes)
         return -ENOMEM;
     while (done < range->size) {
@@ -273,4 +304,17 @@ int ghttp_response_serve_file(ghttp_request *r, const char *path)
         return gf_file_answer(r, &file);
     close(file.fd);
     return gf_file_refuse(r, error);
+}
+
+int ghttp_response_serve_resource(ghttp_request *r, const gres_file *resource)
+{
+    struct gf_file file = {.fd = -1};
+
+    if (r->response.sent)
+        return -EALREADY;
+    if (!resource)
+        return gf_file_refuse(r, -ENOENT);
+    file.name = resource->path;
+    gf_file_set_bytes(&file, resource->bytes, resource->size, (time_t)resource->modified, resource->hash);
+    return gf_file_answer(r, &file);
 }

@@ -1,6 +1,6 @@
 /*
- * Files as answers: opened so that nothing blocks and nothing but a regular file is sent; whole, in parts, or not at
- * all because the client has this version already.
+ * Files as answers: opened so that nothing blocks and nothing but a regular file is sent, or embedded in the program;
+ * whole, in parts, or not at all because the client has this version already.
  *
  * Thread: the request's own; the disk may keep it waiting.
  */
@@ -8,6 +8,7 @@
 #define GF_GHTTP_MESSAGE_FILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/stat.h>
 
 struct ghttp_request;
@@ -16,7 +17,9 @@ struct ghttp_request;
 #define GF_FILE_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 struct gf_file {
-    int fd;
+    int fd;            /* -1: none; the bytes are in memory */
+    const void *bytes; /* there, for as long as the process lives; NULL: they are the descriptor's */
+    const char *hash;  /* of these bytes, their version; NULL: size, time and inode say which it is */
     struct stat status;
     const char *name;   /* its extension says what it is */
     const char *coding; /* of its bytes: "gzip", "br"; NULL: none */
@@ -25,6 +28,9 @@ struct gf_file {
 
 /* Whether the descriptor is of a regular file: fills status. 0 or a negative errno (-ENOENT: another kind). */
 int gf_file_check(struct gf_file *file);
+
+/* A file in memory that lives as long as the process. */
+void gf_file_set_bytes(struct gf_file *file, const void *bytes, size_t size, time_t modified, const char *hash);
 
 /* Answers r, a GET or HEAD or anything else, with the file; its descriptor is the response's in every outcome. 0 or a
  * negative errno: then the answer is a 500. */

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -37,12 +38,16 @@ struct gf_response {
     int status;
     struct gf_fields headers; /* names and values in the arena */
     struct gf_buffer body;
-    int file_fd; /* the body comes from this file instead; -1: it does not */
+    int file_fd;            /* the body comes from this file instead; -1: it does not */
+    const void *file_bytes; /* it is these, which live as long as the process; NULL: it is not */
     off_t file_offset, file_size;
     bool sent;           /* status and headers are on the wire: they cannot be changed any more */
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
     bool final;          /* what is written from now on is ignored */
     const char *failure; /* why, for the log */
+    /* where in the program's text it failed, as far as that is known: the program's own constants, or NULL */
+    const char *failure_file, *failure_function;
+    int failure_line;
 };
 
 /* How far a request has come on its way through the chain; the route floor's. */
@@ -111,6 +116,7 @@ struct ghttp_request {
     bool cookies_parsed;
     struct cJSON *json;
     bool json_parsed;
+    const struct gf_field_error *field_errors; /* of validation.c, the last ghttp_request_parse()'s */
     const char *remote_ip;
     const char *client_ip; /* as a trusted proxy says; NULL: the remote one */
 
@@ -119,6 +125,7 @@ struct ghttp_request {
     unsigned allowed_methods; /* when no route fits the method: those that there are (router.h) */
     struct gf_way way;
     struct gf_value *values;
+    int64_t deadline_ms; /* of ghttp_middleware_timeout(), CLOCK_MONOTONIC; 0: none */
 
     struct gf_session *session; /* the service floor's; NULL: nobody has asked for it */
     struct gf_before_output *before_output;
@@ -157,6 +164,9 @@ int gf_request_before_output(struct ghttp_request *r, void (*fn)(struct ghttp_re
 /* Calls them, in the order in which they were asked for. */
 void gf_request_run_before_output(struct ghttp_request *r);
 
+/* Gives a request values of its own in the place of those that it shares with another one (twin.h). 0 or -ENOMEM. */
+int gf_request_copy_values(struct ghttp_request *r);
+
 /* Sets a header in the place of another one, or beside all others (NULL), with the checks of value and limits of
  * ghttp_response_set_header(). */
 int gf_response_put_header(struct ghttp_request *r, struct gf_field *replaced, const char *name, const char *value);
@@ -167,8 +177,16 @@ void gf_request_parse_body(struct ghttp_request *r);
 /* Puts a response into the state that a handler finds it in: 200, no headers, no body. */
 void gf_response_reset(struct ghttp_request *r);
 
+/* The same, but for the headers that say nothing about the body: what CORS, cookies and request ids have set counts for
+ * whatever comes in the place of this response. */
+void gf_response_take_back(struct ghttp_request *r);
+
 /* size bytes of the file from offset become the body; fd is the response's in every outcome. */
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size);
+/* size bytes that live as long as the process become the body, without a copy. */
+void gf_response_set_file_bytes(struct ghttp_request *r, const void *bytes, off_t size);
+/* Whether the body is a file's, by descriptor or by bytes: it is sent when the handler has ended. */
+bool gf_response_has_file(const struct ghttp_request *r);
 
 /* Says that the body is plain text, of a response that has no Content-Type. 0 or a negative errno. */
 int gf_response_default_type(struct ghttp_request *r);

@@ -33,6 +33,12 @@ static void drop_file(struct ghttp_request *r)
     if (r->response.file_fd >= 0)
         close(r->response.file_fd);
     r->response.file_fd = -1;
+    r->response.file_bytes = NULL;
+}
+
+bool gf_response_has_file(const struct ghttp_request *r)
+{
+    return r->response.file_fd >= 0 || r->response.file_bytes;
 }
 
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size)
@@ -48,15 +54,52 @@ void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t s
     r->response.file_size = size;
 }
 
+void gf_response_set_file_bytes(struct ghttp_request *r, const void *bytes, off_t size)
+{
+    if (r->response.final)
+        return;
+    gf_buffer_reset(&r->response.body, BODY_KEEP);
+    drop_file(r);
+    r->response.file_bytes = bytes;
+    r->response.file_offset = 0;
+    r->response.file_size = size;
+}
+
 void gf_response_reset(struct ghttp_request *r)
 {
     r->response.status = 200;
     r->response.headers.count = 0;
     r->response.failed = false;
     r->response.final = false;
-    r->response.failure = NULL;
+    r->response.failure = r->response.failure_file = r->response.failure_function = NULL;
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
+}
+
+/* Whether a header speaks of the body, or of where it is instead: it would be untrue of another body. */
+static bool describes_body(const char *name)
+{
+    static const char *const names[] = {"ETag",    "Last-Modified", "Accept-Ranges",    "Cache-Control",
+                                        "Expires", "Location",      "Content-Encoding", "Content-Range",
+                                        "Refresh", "Content-Type",  "Content-Language", "Content-Disposition",
+                                        "Trailer", "Digest",        "Content-Location", "Content-MD5"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (gf_ascii_equal(name, names[i]))
+            return true;
+    return false;
+}
+
+void gf_response_take_back(struct ghttp_request *r)
+{
+    struct gf_fields *headers = &r->response.headers;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < headers->count; i++)
+        if (!describes_body(headers->items[i].name))
+            headers->items[kept++] = headers->items[i];
+    gf_response_reset(r);
+    headers->count = kept;
 }
 
 /* Neither failed nor final. */
@@ -74,10 +117,20 @@ static void fail(ghttp_request *r, const char *reason)
     r->response.failure = reason;
 }
 
-void ghttp_response_fail(ghttp_request *r, const char *reason)
+void ghttp_response_fail_at(ghttp_request *r, const char *reason, const char *file, int line, const char *function)
 {
     const char *copy = reason ? gf_arena_strdup(r->arena, reason) : NULL;
+    if (!can_write(r))
+        return;
     fail(r, copy ? copy : "the handler gave no reason");
+    r->response.failure_file = file;
+    r->response.failure_line = line;
+    r->response.failure_function = function;
+}
+
+void(ghttp_response_fail)(ghttp_request *r, const char *reason)
+{
+    ghttp_response_fail_at(r, reason, NULL, 0, NULL);
 }
 
 static void check_body(ghttp_request *r, int error)
@@ -304,7 +357,7 @@ int ghttp_response_flush(ghttp_request *r)
         return -EIO;
     if (r->response.final)
         return -EALREADY;
-    if (r->response.file_fd >= 0) /* it is sent from its descriptor when the handler has ended */
+    if (gf_response_has_file(r)) /* it is sent when the handler has ended */
         return 0;
     if (!r->transport)
         return -ENOTSUP;

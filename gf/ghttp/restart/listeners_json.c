@@ -2,6 +2,7 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 /* Descriptors are small numbers; this is the kernel's own limit (fs.nr_open's default). */
 #define FD_MAX 1048576
+/* Of a limit of open files, which root can set beyond that. */
+#define FD_LIMIT_MAX INT_MAX
 
 /* ---- print ---- */
 
@@ -36,7 +39,19 @@ static bool append_listener(struct cJSON *servers, const struct gf_handed_listen
     return good;
 }
 
-char *gf_listeners_json_print(const struct gf_handed *handed, int parent)
+/* A number that JSON has no exact form of is none that a system sets: it is left away, and nothing is limited anew. */
+static bool append_files(struct cJSON *root, const struct rlimit *files)
+{
+    struct cJSON *list;
+
+    if (files->rlim_cur > FD_LIMIT_MAX || files->rlim_max > FD_LIMIT_MAX)
+        return true;
+    list = cJSON_AddArrayToObject(root, "files");
+    return list && cJSON_AddItemToArray(list, cJSON_CreateNumber((double)files->rlim_cur)) &&
+           cJSON_AddItemToArray(list, cJSON_CreateNumber((double)files->rlim_max));
+}
+
+char *gf_listeners_json_print(const struct gf_handed *handed, int parent, const struct rlimit *files)
 {
     struct cJSON *root = cJSON_CreateObject(), *servers = NULL;
     char *text = NULL;
@@ -51,6 +66,8 @@ char *gf_listeners_json_print(const struct gf_handed *handed, int parent)
         good = cJSON_AddNumberToObject(root, "stderr", handed->standard_error) != NULL;
     if (good && handed->keeper >= 0)
         good = cJSON_AddNumberToObject(root, "keeper", handed->keeper) != NULL;
+    if (good)
+        good = append_files(root, files);
     if (good)
         text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);

@@ -1,13 +1,16 @@
 /*
  * GF_SERVER_RELOAD: what the environment variable carries from a process to its successor, GoFrame's key and shape:
- *   {"version":1,"parent":11511,"control":3,"servers":{"s1":{"http":":8100#4,:8200#5","https":""}},"stderr":6,"keeper":7}
- * An address is as configured, the number behind '#' is the listener's descriptor. Secrets never go there.
+ *   {"version":1,"parent":11511,"control":3,"servers":{"s1":{"http":":8100#4,:8200#5","https":""}},"stderr":6,"keeper":7,
+ *    "files":[1024,524288]}
+ * An address is as configured, the number behind '#' is the listener's descriptor. "files" are the limits of open files
+ * with which the first process was started; gf/gproc/reload.c obeys them before main(). Secrets never go there.
  */
 #ifndef GF_GHTTP_RESTART_LISTENERS_JSON_H
 #define GF_GHTTP_RESTART_LISTENERS_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 
 #include "../engine/address.h"
 
@@ -35,7 +38,7 @@ struct gf_handed {
     }
 
 /* The variable's value (free()); NULL without memory. */
-char *gf_listeners_json_print(const struct gf_handed *handed, int parent);
+char *gf_listeners_json_print(const struct gf_handed *handed, int parent, const struct rlimit *files);
 
 /*
  * Believes nothing: every number must be a descriptor above 2, no two the same. 0, or -EINVAL with a

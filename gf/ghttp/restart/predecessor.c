@@ -16,7 +16,6 @@
 
 #include "../../gproc/signals.h"
 #include "../../gproc/start.h"
-#include "../engine/engine.h"
 #include "../engine/tls.h"
 #include "channel.h"
 #include "fault.h"
@@ -25,6 +24,7 @@
 #include "keeper_link.h"
 #include "listeners_json.h"
 #include "socket_activation.h"
+#include "state.h"
 
 /* Messages taken in at a time; the state machine has other things to wait for too. */
 #define MESSAGES_AT_ONCE 64
@@ -84,7 +84,7 @@ static bool is_type(const struct cJSON *message, const char *type)
     return found && !strcmp(found, type);
 }
 
-/* What it sent before it started us: its greeting, and the ticket keys. */
+/* What it sent before it started us: its greeting, the ticket keys, the servers' state. */
 static void read_greeting(void)
 {
     struct cJSON *message;
@@ -94,6 +94,9 @@ static void read_greeting(void)
     for (; !gf_channel_receive(predecessor.handed.control, &message, fds, &count); count = 1) {
         if (is_type(message, "ticket") && count == 1) {
             keep_ticket(message, fds[0]);
+            count = 0;
+        } else if (is_type(message, "state") && count == 1) {
+            gf_state_keep(message, fds[0]);
             count = 0;
         } else if (is_type(message, "hello")) {
             predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);
@@ -428,7 +431,6 @@ void gf_predecessor_hear(void)
         } else if (count) {
             close(fds[0]);
         } else if (is_type(message, "ping")) {
-            gf_engine_raise_descriptor_limit(); /* it has lowered ours to that of the start, maybe after we raised it */
             gf_predecessor_say("pong");
         } else if (is_type(message, "drain")) {
             gf_history_hear(message);

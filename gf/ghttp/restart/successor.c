@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <gf/glog/glog.h>
+#include <gf/glog/line.h>
 
 #include "../../gproc/reload.h"
 #include "../../gproc/signals.h"
@@ -28,11 +29,15 @@
 #include "keeper_link.h"
 #include "listeners_json.h"
 #include "socket_activation.h"
+#include "state.h"
 
 /* The successor's numbers: control, the listeners, then its way to our standard error, and to the keeper. */
 #define CONTROL_FD 3
 /* Between SIGKILL and the end of a process lies only what the kernel has to do. */
 #define KILL_TIMEOUT_MS 10000
+/* Pieces of its standard error that are passed on before the state machine looks at anything else: as much as a pipe
+ * holds, so that the last words of a process that has ended are complete. One that writes without end stops nobody. */
+#define RELAYED_AT_ONCE 16
 
 /* ---- the executable ---- */
 
@@ -255,7 +260,7 @@ static int prepare(struct spawning *sp, const char *path, const struct gf_handed
     if (result)
         return result;
     sp->handed.control = CONTROL_FD;
-    sp->variable = gf_listeners_json_print(&sp->handed, getpid());
+    sp->variable = gf_listeners_json_print(&sp->handed, getpid(), &gf_start_get()->nofile);
     if (!sp->variable)
         return -ENOMEM;
     result = make_environment(sp);
@@ -352,6 +357,7 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
 {
     struct spawning sp = {.handed = GF_HANDED_NONE, .ends = {-1, -1}, .error = {-1, -1}};
     pid_t pid = 0;
+    char why[320] = "";
     int result = prepare(&sp, path, listeners);
 
     if (!result && send(sp.ends[0], message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
@@ -359,9 +365,10 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
     if (!result)
         result = gf_handover_send_ticket_keys(sp.ends[0]);
     if (!result)
+        result = gf_state_send(sp.ends[0], why, sizeof(why));
+    if (!result)
         result = spawn(&sp, path, &pid);
     if (!result) {
-        prlimit(pid, RLIMIT_NOFILE, &gf_start_get()->nofile, NULL);
         *successor = (struct gf_successor){.pid = pid,
                                            .pidfd = pidfd_open(pid, 0),
                                            .control = take(&sp.ends[0]),
@@ -370,7 +377,9 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
             fcntl(successor->standard_error, F_SETFL, O_NONBLOCK);
     } else {
         snprintf(error, error_size, "cannot start \"%s\": %s", path,
-                 result == -ENOEXEC ? "it is not a program for this machine" : strerror(-result));
+                 why[0]               ? why
+                 : result == -ENOEXEC ? "it is not a program for this machine"
+                                      : strerror(-result));
     }
     finish(&sp);
     return result;
@@ -421,34 +430,23 @@ static void remember(struct gf_successor *successor, const char *text, size_t si
     successor->last_words[successor->last_words_size] = 0;
 }
 
-static void pass_on(const char *text, size_t size)
-{
-    while (size) {
-        ssize_t done = write(STDERR_FILENO, text, size);
-
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return;
-        text += done;
-        size -= (size_t)done;
-    }
-}
-
 bool gf_successor_relay(struct gf_successor *successor)
 {
-    char text[4096];
-    ssize_t size;
+    char text[GF_GLOG_LINE_MAX];
+    ssize_t size = 1;
 
     if (successor->standard_error < 0)
         return false;
-    while ((size = read(successor->standard_error, text, sizeof(text))) > 0 || (size < 0 && errno == EINTR)) {
-        if (size < 0)
+    for (int i = 0; i < RELAYED_AT_ONCE; i++) {
+        size = read(successor->standard_error, text, sizeof(text));
+        if (size < 0 && errno == EINTR)
             continue;
-        pass_on(text, (size_t)size);
+        if (size <= 0)
+            break;
+        gf_glog_pass_on(text, (size_t)size);
         remember(successor, text, (size_t)size);
     }
-    if (size < 0 && errno == EAGAIN)
+    if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR)))
         return true;
     close(successor->standard_error);
     successor->standard_error = -1;

@@ -39,7 +39,7 @@ int gf_successor_find_executable(const char *path, char **ret_path, char *error,
 int gf_successor_spawn(struct gf_successor *successor, const char *path, const char *message,
                        const struct gf_handed *listeners, char *error, size_t error_size);
 
-/* Reads its standard error and passes it on to ours. false: it has closed it. */
+/* Reads what is in its standard error, a pipe full at most, and passes it on to ours. false: it has closed it. */
 bool gf_successor_relay(struct gf_successor *successor);
 
 /* Kills it if it lives, reaps it, and says in a sentence how it ended, with its last words. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../../glog/logger.h"
+#include "../message/arena.h"
 #include "../message/request.h"
 #include "flow.h"
 #include "stages.h"
@@ -116,17 +117,42 @@ bool gf_chain_streams(const struct ghttp_request *r)
     return r->route && r->route->streams && !r->way.refused && !r->way.preflight;
 }
 
-static void log_failed(const struct ghttp_request *r)
+/* Where it failed, as far as that is known: the call, and the route with its handler. NULL: nothing is, or no memory.
+ */
+static const char *describe_place(const struct ghttp_request *r)
 {
-    gf_logger_report(r->error_log, GLOG_ERROR, "the response to %.*s %.*s failed: %s", LOGGED_SIZE, r->method,
-                     LOGGED_SIZE, r->path, r->response.failure);
+    const struct gf_response *response = &r->response;
+    const struct gf_route *route = r->route;
+    const char *slash = response->failure_file ? strrchr(response->failure_file, '/') : NULL;
+    const char *file = slash ? slash + 1 : response->failure_file;
+    const char *call = file ? gf_arena_printf(r->arena, "; at %s:%d in %s()", file, response->failure_line,
+                                              response->failure_function ? response->failure_function : "?")
+                            : "";
+
+    if (!route || !call)
+        return call;
+    return gf_arena_printf(r->arena, "%s; route %s:%.*s, handler %s%s%s", call, route->method, LOGGED_SIZE, route->path,
+                           route->name ? route->name : "?", route->place ? ", bound at " : "",
+                           route->place ? route->place : "");
 }
 
-/* A response that could not be made is replaced as a whole. If even that fails it stays marked as failed, and the
- * engine answers with a bare 500. */
-static void replace_failed(struct ghttp_request *r)
+static void log_failed(const struct gf_chain *chain, const struct ghttp_request *r)
 {
-    log_failed(r);
+    const char *place = chain->tells_places ? describe_place(r) : NULL;
+
+    gf_logger_report(r->error_log, GLOG_ERROR, "the response to %.*s %.*s failed: %s%s", LOGGED_SIZE, r->method,
+                     LOGGED_SIZE, r->path, r->response.failure, place ? place : "");
+}
+
+/* A response that could not be made is replaced; without its headers too, if these have outgrown their memory. If even
+ * that fails it stays marked as failed, and the engine answers with a bare 500. */
+static void replace_failed(const struct gf_chain *chain, struct ghttp_request *r)
+{
+    log_failed(chain, r);
+    gf_response_take_back(r);
+    ghttp_response_write_status(r, 500);
+    if (!r->response.failed)
+        return;
     gf_response_reset(r);
     ghttp_response_write_status(r, 500);
 }
@@ -150,18 +176,18 @@ static void complete(struct ghttp_request *r)
     }
 }
 
-static void finish(struct ghttp_request *r)
+static void finish(const struct gf_chain *chain, struct ghttp_request *r)
 {
     if (r->response.sent) { /* what is left of it follows as it is */
         gf_request_run_before_output(r);
         if (r->response.failed)
-            log_failed(r);
+            log_failed(chain, r);
         return;
     }
     if (!r->response.failed)
         complete(r);
     if (r->response.failed)
-        replace_failed(r);
+        replace_failed(chain, r);
     gf_request_run_before_output(r); /* last, so that a response that was replaced has its cookies too */
 }
 
@@ -181,12 +207,12 @@ static void run_stages(struct ghttp_request *r)
         gf_flow_run_hooks(r, GHTTP_HOOK_AFTER_SERVE);
     }
     if (r->response.failed && !r->response.sent)
-        replace_failed(r);
+        replace_failed(r->way.chain, r);
     if (!r->response.sent)
         gf_flow_run_statuses(r);
     if (!r->way.refused)
         gf_flow_run_hooks(r, GHTTP_HOOK_BEFORE_OUTPUT);
-    finish(r);
+    finish(r->way.chain, r);
     if (r->way.refused)
         return;
     r->response.final = true;
@@ -206,5 +232,5 @@ void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r)
         else
             answer_unrouted(chain, r);
     }
-    finish(r);
+    finish(chain, r);
 }

@@ -10,6 +10,8 @@
 
 #include <gf/ghttp/ghttp.h>
 
+#include <stdbool.h>
+
 #include "pace.h"
 #include "router.h"
 
@@ -25,6 +27,7 @@ struct gf_chain_files {
 };
 
 struct gf_chain {
+    bool tells_places;                  /* the log of a failed response says where it failed */
     struct gf_router *router;           /* owned by the server, as all of these */
     struct gf_stages *stages;           /* NULL: handlers and nothing round them */
     bool has_streaming;                 /* there are routes whose handlers read bodies themselves */

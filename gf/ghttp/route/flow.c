@@ -152,7 +152,7 @@ static bool has_handler(const struct gf_steps *steps, const struct ghttp_request
 static void restore_body(struct ghttp_request *r, struct gf_response *old, const char *type)
 {
     struct gf_response *response = &r->response;
-    if (response->body.size > 0 || response->file_fd >= 0 || response->sent) {
+    if (response->body.size > 0 || gf_response_has_file(r) || response->sent) {
         gf_buffer_finish(&old->body);
         if (old->file_fd >= 0)
             close(old->file_fd);
@@ -161,6 +161,7 @@ static void restore_body(struct ghttp_request *r, struct gf_response *old, const
     gf_buffer_finish(&response->body);
     response->body = old->body;
     response->file_fd = old->file_fd;
+    response->file_bytes = old->file_bytes;
     response->file_offset = old->file_offset;
     response->file_size = old->file_size;
     if (type && !gf_fields_find(&response->headers, "Content-Type") &&
@@ -179,6 +180,7 @@ void gf_flow_run_statuses(struct ghttp_request *r)
     const char *type = gf_fields_find(&response->headers, "Content-Type");
     gf_buffer_init(&response->body, GF_RESPONSE_BODY_MAX);
     response->file_fd = -1;
+    response->file_bytes = NULL;
     gf_fields_remove(&response->headers, "Content-Type");
     for (size_t i = 0; i < steps->count; i++)
         if (is_for(&steps->items[i], r, status))

@@ -14,14 +14,10 @@
 
 #include "../engine/address.h"
 
-#define VALUE_MAX 8192 /* twice the longest text in the table */
+#define VALUE_MAX 32768 /* twice the longest text in the table */
 
 /* ---- keys that GoFrame has and this library has not ---- */
 
-#define LOG "the log is set up by the program, see glog.h"
-#define FILES "it is set up by the program, see docs/files.md"
-#define COOKIES "cookies are not set up by this key"
-#define SESSIONS "sessions are not set up by this key"
 #define OPENAPI "OpenAPI is not supported"
 #define PPROF "profiles are not supported"
 
@@ -32,24 +28,10 @@ static const struct {
     {"listeners", "listening sockets are named by address and httpsAddr"},
     {"endpoints", "service registries are not supported"},
     {"tlsConfig", "TLS is set up by httpsCertPath and httpsKeyPath"},
+    {"handler", "requests are served by what the program binds"},
     {"view", "templates are not supported"},
-    {"rewrites", FILES},
-    {"staticPaths", FILES},
-    {"fileServerEnabled", FILES},
-    {"cookieMaxAge", COOKIES},
-    {"cookiePath", COOKIES},
-    {"cookieDomain", COOKIES},
-    {"cookieSameSite", COOKIES},
-    {"cookieSecure", COOKIES},
-    {"cookieHttpOnly", COOKIES},
-    {"sessionIdName", SESSIONS},
-    {"sessionMaxAge", SESSIONS},
-    {"sessionCookieMaxAge", SESSIONS},
-    {"sessionPath", SESSIONS},
-    {"sessionStorage", SESSIONS},
-    {"sessionCookieOutput", SESSIONS},
-    {"logger", LOG},
-    {"errorStack", LOG},
+    {"sessionStorage", "sessions are kept in files; see sessionPath"},
+    {"logger", "the logs of a server are set up by logPath and the keys beside it, that of the program by glog.h"},
     {"pprofEnabled", PPROF},
     {"pprofPattern", PPROF},
     {"openapiPath", OPENAPI},
@@ -131,24 +113,66 @@ __attribute__((format(printf, 3, 4))) static int fail_at(const struct reading *r
     return -EINVAL;
 }
 
-/* A list as the comma list that the settings know. */
-static int join(const struct reading *r, const gcfg_node *list, char *value, size_t size)
+/* The value of a setting that is a comma list in the table, as it grows. */
+struct joined {
+    const struct reading *reading;
+    const char *key;
+    char *value;
+    size_t size, length;
+};
+
+/* An item: one text, or two with '=' between them. */
+static int join(struct joined *joined, const gcfg_node *node, const char *text, const char *other)
 {
-    size_t length = 0;
+    int added;
 
-    value[0] = 0;
-    for (const gcfg_node *item = gcfg_node_first(list); item; item = gcfg_node_next(item)) {
-        const char *text = gcfg_node_text(item);
-        int added;
-
-        if (!text || strchr(text, ','))
-            return fail_at(r, item, "\"%s\": an item of a list is a text without a comma", gcfg_node_key(list));
-        added = snprintf(value + length, size - length, "%s%s", length ? "," : "", text);
-        if (added < 0 || (size_t)added >= size - length)
-            return fail_at(r, item, "\"%s\": the list is longer than %zu bytes", gcfg_node_key(list), size - 1);
-        length += (size_t)added;
-    }
+    if (!text || strchr(text, ',') || (other && (strpbrk(other, ",=") || strchr(text, '='))))
+        return fail_at(joined->reading, node, "\"%s\": an item of a list is a text without a comma%s", joined->key,
+                       other ? ", and without \"=\"" : "");
+    added = snprintf(joined->value + joined->length, joined->size - joined->length, "%s%s%s%s",
+                     joined->length ? "," : "", text, other ? "=" : "", other ? other : "");
+    if (added < 0 || (size_t)added >= joined->size - joined->length)
+        return fail_at(joined->reading, node, "\"%s\": the list is longer than %zu bytes", joined->key,
+                       joined->size - 1);
+    joined->length += (size_t)added;
     return 0;
+}
+
+/* As GoFrame has its staticPaths: {prefix: /assets, path: /srv/assets}. */
+static int join_pair(struct joined *joined, const gcfg_node *item)
+{
+    const gcfg_node *first = gcfg_node_member(item, "prefix"), *second = gcfg_node_member(item, "path");
+    const char *prefix = first ? gcfg_node_text(first) : NULL, *path = second ? gcfg_node_text(second) : NULL;
+
+    if (!prefix || !path || gcfg_node_count(item) != 2)
+        return fail_at(joined->reading, item, "\"%s\": an item has a prefix and a path, and nothing else", joined->key);
+    return join(joined, item, prefix, path);
+}
+
+/* A list as the comma list that the settings know, a map as one of "key=value". */
+static int join_all(struct joined *joined, const gcfg_node *list, bool has_pairs)
+{
+    bool is_map = gcfg_node_kind(list) == GCFG_MAP;
+    int result = 0;
+
+    joined->value[0] = 0;
+    for (const gcfg_node *item = gcfg_node_first(list); item && !result; item = gcfg_node_next(item)) {
+        const char *text = gcfg_node_text(item);
+
+        if (is_map)
+            result = join(joined, item, gcfg_node_key(item), text ? text : ",");
+        else if (has_pairs && gcfg_node_kind(item) == GCFG_MAP)
+            result = join_pair(joined, item);
+        else
+            result = join(joined, item, text, NULL);
+    }
+    return result;
+}
+
+/* Those whose items are two texts. */
+static bool has_pairs(const char *key)
+{
+    return gcfg_is_same_key(key, "staticPaths") || gcfg_is_same_key(key, "rewrites");
 }
 
 static int take_value(const struct reading *r, const gcfg_node *node)
@@ -159,10 +183,12 @@ static int take_value(const struct reading *r, const gcfg_node *node)
 
     if (gcfg_node_kind(node) == GCFG_NULL) /* as if it were not there */
         return 0;
-    if (gcfg_node_kind(node) == GCFG_MAP)
+    if (gcfg_node_kind(node) == GCFG_MAP && !has_pairs(gcfg_node_key(node)))
         return fail_at(r, node, "\"%s\": a setting is one value or a list, not a map", gcfg_node_key(node));
     if (!value) {
-        result = join(r, node, list, sizeof(list));
+        struct joined joined = {.reading = r, .key = gcfg_node_key(node), .value = list, .size = sizeof(list)};
+
+        result = join_all(&joined, node, has_pairs(gcfg_node_key(node)));
         if (result < 0)
             return result;
         value = list;

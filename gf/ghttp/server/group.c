@@ -12,6 +12,7 @@
 #include "../message/ascii.h"
 #include "../route/pattern.h"
 #include "bind.h"
+#include "place.h"
 
 struct ghttp_group {
     ghttp_server *server;
@@ -247,4 +248,29 @@ int(ghttp_group_head)(ghttp_group *g, const char *path, ghttp_handler *fn)
 int(ghttp_group_options)(ghttp_group *g, const char *path, ghttp_handler *fn)
 {
     return bind_in(g, "ghttp_group_options()", "OPTIONS:", path, fn, NULL);
+}
+
+/* CONNECT of a path only: a proxy's, of "host:port", is answered 400 before a route is looked for. */
+int(ghttp_group_connect)(ghttp_group *g, const char *path, ghttp_handler *fn)
+{
+    return bind_in(g, "ghttp_group_connect()", "CONNECT:", path, fn, NULL);
+}
+
+int(ghttp_group_trace)(ghttp_group *g, const char *path, ghttp_handler *fn)
+{
+    return bind_in(g, "ghttp_group_trace()", "TRACE:", path, fn, NULL);
+}
+
+int(ghttp_group_bind_table)(ghttp_group *g, const ghttp_binding *table)
+{
+    const struct gf_place_note note = gf_place_keep();
+    int result = g && table ? 0 : -EINVAL;
+
+    if (g && !table)
+        return gf_server_fail(g->server, -EINVAL, "ghttp_group_bind_table(): the table is NULL");
+    for (; !result && table->pattern; table++) {
+        ghttp_note_place(table->name, note.file, note.line);
+        result = bind_in(g, "ghttp_group_bind_table()", "", table->pattern, table->handler, table->arg);
+    }
+    return result;
 }

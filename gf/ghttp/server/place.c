@@ -5,17 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-struct note {
-    const char *handler; /* the argument as the program wrote it */
-    const char *file;
-    int line;
-};
-
-static _Thread_local struct note noted;
+static _Thread_local struct gf_place_note noted;
 
 void ghttp_note_place(const char *handler, const char *file, int line)
 {
-    noted = (struct note){handler, file, line};
+    noted = (struct gf_place_note){handler, file, line};
 }
 
 static const char *base_name(const char *path)
@@ -64,5 +58,13 @@ void gf_place_take(struct gf_place *place, ghttp_handler *handler)
     if (noted.file)
         snprintf(place->text, sizeof(place->text), "%s:%d", base_name(noted.file), noted.line);
     describe(handler, noted.handler, place->handler);
-    noted = (struct note){.file = NULL};
+    noted = (struct gf_place_note){.file = NULL};
+}
+
+struct gf_place_note gf_place_keep(void)
+{
+    struct gf_place_note kept = noted;
+
+    noted = (struct gf_place_note){.file = NULL};
+    return kept;
 }

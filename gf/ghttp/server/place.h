@@ -16,6 +16,16 @@ struct gf_place {
     char handler[GF_PLACE_TEXT_MAX]; /* the function's name, or what is known in its place */
 };
 
+/* What ghttp_note_place() has said. */
+struct gf_place_note {
+    const char *handler; /* the argument as the program wrote it */
+    const char *file;
+    int line;
+};
+
+/* Takes the note of the call that is under way, for a call that binds several handlers and notes each again. */
+struct gf_place_note gf_place_keep(void);
+
 /* The place noted for the call that is under way, which uses it up. */
 void gf_place_take(struct gf_place *place, ghttp_handler *handler);
 

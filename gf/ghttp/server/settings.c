@@ -50,6 +50,12 @@ const struct gf_setting gf_setting_table[] = {
     ROW("serverRoot", GF_SETTING_TEXT, server_root, "", 0, 4096, "the folder whose files are served; empty: none"),
     ROW("searchPaths", GF_SETTING_TEXT, search_paths, "", 0, 4096,
         "folders, separated by commas, that are searched for a file behind serverRoot"),
+    ROW("staticPaths", GF_SETTING_TEXT, static_paths, "", 0, 8192,
+        "folders for the paths below a prefix, before serverRoot: /assets=/srv/assets,/img=pictures"),
+    ROW("rewrites", GF_SETTING_TEXT, rewrites, "", 0, 16384,
+        "paths that are served as if they were others: /favicon.ico=/img/icon.png,/old=/new"),
+    ROW("fileServerEnabled", GF_SETTING_BOOL, file_server_enabled, "false", 0, 1,
+        "true: a server that names no folder of files does not start; naming one is what switches files on"),
     ROW("indexFiles", GF_SETTING_TEXT, index_files, "index.html,index.htm", 0, 1024,
         "files that stand for their folder, as a comma list, the first that there is"),
     ROW("indexFolder", GF_SETTING_BOOL, index_folder, "false", 0, 1,
@@ -79,7 +85,9 @@ const struct gf_setting gf_setting_table[] = {
     ROW("systemdFdStore", GF_SETTING_BOOL, systemd_fd_store, "false", 0, 1,
         "whether systemd is given the listeners to keep over a crash (FileDescriptorStoreMax)"),
     ROW("adminToken", GF_SETTING_TEXT, admin_token, "", 0, 256,
-        "opens the admin page to everyone who sends it as `Authorization: Bearer`; empty: local peers only"),
+        "opens the admin page to everyone who sends it as `Authorization: Bearer` or types it into its form; empty: "
+        "local "
+        "peers only"),
     ROW("adminExeFolders", GF_SETTING_TEXT, admin_exe_folders, "", 0, 4096,
         "folders, separated by colons, that newExeFilePath may name a file of; empty: any"),
     ROW("logPath", GF_SETTING_TEXT, log_path, "", 0, 4000,
@@ -92,6 +100,8 @@ const struct gf_setting gf_setting_table[] = {
         "whether failed requests are logged in a file of logPath; else, and without logPath: on standard error"),
     ROW("errorLogPattern", GF_SETTING_TEXT, error_log_pattern, "error-{Ymd}.log", 0, 128,
         "the name of that file, letters of the date between braces"),
+    ROW("errorStack", GF_SETTING_BOOL, error_stack, "true", 0, 1,
+        "whether the line of a failed response says where in the program it failed, and on which route"),
     ROW("accessLogEnabled", GF_SETTING_BOOL, access_log_enabled, "false", 0, 1,
         "whether each request is logged, in a file of logPath; without logPath on standard output"),
     ROW("accessLogPattern", GF_SETTING_TEXT, access_log_pattern, "access-{Ymd}.log", 0, 128,
@@ -124,7 +134,11 @@ const struct gf_setting gf_setting_table[] = {
     ROW("sessionHeader", GF_SETTING_BOOL, session_header, "false", 0, 1,
         "whether a header named as sessionIdName is taken for the id too, where there is no such cookie"),
     ROW("sessionMaxCount", GF_SETTING_COUNT, session_max_count, "100000", 1, 100000000,
-        "sessions in the folder; beyond, no new one begins"),
+        "sessions in the folder, where beyond no new one begins, or in memory, where the longest unused one goes"),
+    ROW("sessionStorage", GF_SETTING_TEXT, session_storage, "file", 0, 16,
+        "where sessions are kept: file (sessionPath), memory"),
+    ROW("sessionMemorySize", GF_SETTING_SIZE, session_memory_size, "64m", INT64_C(4) << 20, INT64_C(64) << 30,
+        "the most that sessions in memory take, beyond which the longest unused one goes"),
 };
 const size_t gf_setting_count = sizeof(gf_setting_table) / sizeof(*gf_setting_table);
 _Static_assert(sizeof(gf_setting_table) / sizeof(*gf_setting_table) <= GF_SETTINGS_MAX, "a mark for each setting");

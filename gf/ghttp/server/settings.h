@@ -39,11 +39,15 @@ struct gf_settings {
     char *access_log_format;
     bool log_stdout;
     bool error_log_enabled;
+    bool error_stack;
     bool access_log_enabled;
     int64_t rotate_size;
     int64_t rotate_backup_limit;
     char *server_root;
     char *search_paths;
+    char *static_paths;
+    char *rewrites;
+    bool file_server_enabled;
     char *index_files;
     bool index_folder;
     bool follow_links;
@@ -60,6 +64,8 @@ struct gf_settings {
     int64_t session_max_age;
     int64_t session_cookie_max_age;
     int64_t session_max_count;
+    char *session_storage;
+    int64_t session_memory_size;
     char *pid_file;
     bool stable_pid;
     bool systemd_fd_store;

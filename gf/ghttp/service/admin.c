@@ -15,6 +15,7 @@
 #include "../server/bind.h"
 #include "../server/server.h"
 #include "admin_access.h"
+#include "admin_login.h"
 #include "admin_page.h"
 #include "admin_status.h"
 
@@ -296,28 +297,110 @@ static void serve_shutdown(ghttp_request *r, const struct action *action)
     refuse(r, action, 409, why);
 }
 
+/* ---- the form for the token ------------------------------------------------------------------- */
+
+static void ask_for_token(ghttp_request *r, const struct action *action, const char *message)
+{
+    const char *base = find_base(r, action);
+
+    if (base)
+        gf_admin_page_write_login(r, message, base);
+    else
+        ghttp_response_write_status(r, 503);
+}
+
+static void set_retry_after(ghttp_request *r, long seconds)
+{
+    const char *text = gf_arena_printf(r->arena, "%ld", seconds);
+
+    if (text)
+        ghttp_response_set_header(r, "Retry-After", text);
+}
+
+static void log_in(ghttp_request *r, const struct action *action, const char *token)
+{
+    const char *typed = ghttp_request_form(r, "token");
+    long wait;
+
+    switch (gf_admin_login_guess(r, token, typed ? typed : "", &wait)) {
+    case GF_ADMIN_PROOF_HEADER:
+        if (gf_admin_login_remember(r, token) == 0)
+            ghttp_response_redirect(r, "./", 303);
+        else
+            ghttp_response_fail(r, "the cookie of the admin page could not be made");
+        break;
+    case GF_ADMIN_PROOF_TOO_MANY:
+        ghttp_response_set_status(r, 429);
+        set_retry_after(r, wait);
+        ask_for_token(r, action, GF_ADMIN_TOO_MANY);
+        break;
+    default:
+        ghttp_response_set_status(r, 401);
+        ask_for_token(r, action, "That is not the token.");
+    }
+}
+
+/* The token is taken from a form only: a query would stand in logs and in the browser's history. */
+static void serve_login(ghttp_request *r, const struct action *action)
+{
+    const char *token = r->server->settings.admin_token;
+
+    if (!*token)
+        refuse(r, action, 404, "the admin page of this server has no token to sign in with");
+    else if (strcmp(r->method, "POST"))
+        ask_for_token(r, action, NULL);
+    else if (!has_readable_body(r))
+        refuse(r, action, 415, "the body is no form; send token as a form");
+    else
+        log_in(r, action, token);
+}
+
 /* ---- routes ----------------------------------------------------------------------------------- */
 
 static const struct action actions[] = {
     {"", serve_page, false},           {"/index", serve_page, false},       {"/status", serve_status, false},
-    {"/restart", serve_restart, true}, {"/shutdown", serve_shutdown, true},
+    {"/restart", serve_restart, true}, {"/shutdown", serve_shutdown, true}, {"/login", serve_login, false},
 };
+
+static void turn_away(ghttp_request *r, const struct action *action, int status, const struct gf_admin_entry *entry)
+{
+    if (status == 401)
+        ghttp_response_set_header(r, "WWW-Authenticate", "Bearer realm=\"admin\"");
+    if (status == 429)
+        set_retry_after(r, entry->retry_after);
+    if (status == 401 && choose_format(r, FORMAT_TEXT) == FORMAT_HTML) {
+        ghttp_response_set_status(r, status);
+        ask_for_token(r, action, NULL);
+    } else {
+        refuse(r, action, status, entry->why);
+    }
+}
+
+/*
+ * Whether it is a GET that a browser may have been led to: it sends the cookie by itself, and nothing says that the
+ * page of this server has caused it. (SameSite keeps the cookie from other sites' requests; that not all rests on it.)
+ */
+static bool may_be_led(const ghttp_request *r, const struct gf_admin_entry *entry)
+{
+    return entry->by_cookie && strcmp(r->method, "POST") != 0 && !ghttp_request_header(r, "Sec-Fetch-Site");
+}
 
 /* The one door of all routes. */
 static void enter(ghttp_request *r)
 {
     const struct action *action = ghttp_request_arg(r);
-    const char *why = NULL;
-    int status = gf_admin_check_access(r, &why);
+    struct gf_admin_entry entry = {.why = NULL};
+    int status = action->serve == serve_login ? gf_admin_check_site(r, &entry) : gf_admin_check_access(r, &entry);
 
     set_headers(r);
-    if (status == 401)
-        ghttp_response_set_header(r, "WWW-Authenticate", "Bearer realm=\"admin\"");
     if (status) {
-        refuse(r, action, status, why);
+        turn_away(r, action, status, &entry);
     } else if (action->acts && !strcmp(r->method, "HEAD")) {
         ghttp_response_set_header(r, "Allow", "GET, POST");
         refuse(r, action, 405, "HEAD changes nothing; ask with GET or POST");
+    } else if (action->acts && may_be_led(r, &entry)) {
+        ghttp_response_set_header(r, "Allow", "POST");
+        refuse(r, action, 405, "signed in by the form, this changes nothing by GET; ask with POST");
     } else if (action->acts && gf_admin_is_prefetch(r)) {
         refuse(r, action, 403, "the browser asks ahead of its user (Sec-Purpose); nothing was done");
     } else {
@@ -350,6 +433,8 @@ int ghttp_server_enable_admin(ghttp_server *s, const char *pattern)
 
     if (!result && path[0] != '/')
         return gf_server_fail(s, -EINVAL, "%s: \"%.100s\" is no path; \"/path\" or \"/path@domain\" is", call, path);
+    if (!result && gf_admin_login_set_up() < 0)
+        return gf_server_fail(s, -ENOMEM, "%s: no memory", call);
     for (size_t i = 0; !result && i < sizeof(actions) / sizeof(*actions); i++) {
         result = bind_action(s, "GET", path, size, domain, &actions[i]);
         if (!result)

@@ -16,7 +16,7 @@
 #include "../message/request.h"
 #include "../route/router.h"
 #include "../server/server.h"
-#include "secret.h"
+#include "admin_login.h"
 
 /* The longest origin that a browser can send: a scheme, a name of DNS, a port. */
 #define ORIGIN_SIZE_MAX ((size_t)300)
@@ -73,21 +73,6 @@ bool gf_admin_is_prefetch(const ghttp_request *r)
     if (!purpose)
         purpose = ghttp_request_header(r, "Purpose");
     return purpose && strcasestr(purpose, "prefetch");
-}
-
-/* ---- the token -------------------------------------------------------------------------------- */
-
-static bool has_token(const ghttp_request *r, const char *token)
-{
-    static const char scheme[] = "Bearer ";
-    const char *given = ghttp_request_header(r, "Authorization");
-
-    if (!given || !gf_ascii_equal_n(given, strnlen(given, sizeof(scheme) - 1), scheme))
-        return false;
-    given += sizeof(scheme) - 1;
-    while (*given == ' ')
-        given++;
-    return gf_secret_equal(given, token);
 }
 
 /* ---- this machine ----------------------------------------------------------------------------- */
@@ -168,21 +153,44 @@ static const char *find_stranger(const ghttp_request *r)
     return NULL;
 }
 
-int gf_admin_check_access(const ghttp_request *r, const char **ret_why)
+int gf_admin_check_site(const ghttp_request *r, struct gf_admin_entry *entry)
 {
-    const char *token = r->server->settings.admin_token;
-    const char *why = find_other_site(r);
+    entry->why = find_other_site(r);
+    return entry->why ? 403 : 0;
+}
 
-    if (!why && *token && !has_token(r, token)) {
-        *ret_why = "the admin page of this server asks for its token; send Authorization: Bearer <adminToken>";
+static int check_token(ghttp_request *r, const char *token, struct gf_admin_entry *entry)
+{
+    switch (gf_admin_login_look(r, token, &entry->retry_after)) {
+    case GF_ADMIN_PROOF_HEADER:
+        return 0;
+    case GF_ADMIN_PROOF_COOKIE:
+        entry->by_cookie = true;
+        return 0;
+    case GF_ADMIN_PROOF_TOO_MANY:
+        entry->why = GF_ADMIN_TOO_MANY;
+        return 429;
+    default:
+        entry->why =
+            "the admin page of this server asks for its token; send Authorization: Bearer <adminToken>, or open "
+            "the page in a browser";
         return 401;
     }
-    if (!why && !*token)
-        why = find_stranger(r);
-    if (!why)
-        return 0;
-    *ret_why = why;
-    return 403;
+}
+
+int gf_admin_check_access(ghttp_request *r, struct gf_admin_entry *entry)
+{
+    const char *token = r->server->settings.admin_token;
+    int status;
+
+    *entry = (struct gf_admin_entry){.why = NULL};
+    status = gf_admin_check_site(r, entry);
+    if (status)
+        return status;
+    if (*token)
+        return check_token(r, token, entry);
+    entry->why = find_stranger(r);
+    return entry->why ? 403 : 0;
 }
 
 /* ---- executables ------------------------------------------------------------------------------ */

@@ -144,6 +144,7 @@ const char gf_admin_script[] =
     "  const look = async () => {\n"
     "    try {\n"
     "      let answer = await fetchJson(base + 'status');\n"
+    "      if (answer.status === 401) { location.reload(); return; }\n"
     "      const full = answer.status === 503;\n"
     "      if (full) answer = await fetchJson(location.pathname);\n"
     "      const status = await answer.json();\n"

@@ -293,10 +293,10 @@ static void write_last(ghttp_request *r, const cJSON *status)
     ghttp_response_write(r, "</p>\n");
 }
 
-/* Forms ask with GET, which without the script leads to a page of their outcome. */
+/* Without the script a form leads to a page of its outcome. */
 static void write_form(ghttp_request *r, const char *action, const char *base)
 {
-    ghttp_response_writef(r, "<form id=\"%s\" action=\"", action);
+    ghttp_response_writef(r, "<form id=\"%s\" method=\"post\" action=\"", action);
     write_escaped(r, base);
     ghttp_response_writef(r, "%s\">\n", action);
 }
@@ -382,6 +382,26 @@ void gf_admin_page_write(ghttp_request *r, const struct cJSON *status, const cha
     ghttp_response_writef(r, "<script nonce=\"%s\">\n", nonce);
     ghttp_response_write(r, gf_admin_script);
     ghttp_response_write(r, "</script>\n</body>\n</html>\n");
+}
+
+void gf_admin_page_write_login(ghttp_request *r, const char *message, const char *base)
+{
+    char nonce[2 * NONCE_SIZE + 1];
+
+    make_nonce(nonce);
+    begin_document(r, nonce, base);
+    ghttp_response_write(r, "<header><h1>Server admin</h1></header>\n<section>\n<form method=\"post\" action=\"");
+    write_escaped(r, base);
+    ghttp_response_write(r,
+                         "login\">\n<label for=\"token\">Token of this page (the setting adminToken)</label>\n"
+                         "<div class=\"row\"><input id=\"token\" name=\"token\" type=\"password\" required autofocus "
+                         "autocomplete=\"current-password\"><button>Sign in</button></div>\n</form>\n");
+    if (message) {
+        ghttp_response_write(r, "<p class=\"bad\" role=\"alert\">");
+        write_escaped(r, message);
+        ghttp_response_write(r, "</p>\n");
+    }
+    ghttp_response_write(r, "</section>\n</body>\n</html>\n");
 }
 
 void gf_admin_page_write_message(ghttp_request *r, const char *title, const char *message, const char *base)

@@ -16,6 +16,7 @@
 
 #include "../message/arena.h"
 #include "../message/request.h"
+#include "rate_limit.h"
 
 #define SETS 16384
 #define PLACES 4
@@ -125,20 +126,29 @@ static struct bucket *find_bucket(ghttp_rate_limit *limit, uint64_t client, doub
     return fullest;
 }
 
-/* 0, or the whole seconds until there is a token. */
-static long take_token(ghttp_rate_limit *limit, uint64_t client)
+long gf_rate_limit_take(ghttp_rate_limit *limit, const char *ip)
 {
     double now = now_seconds();
     long wait = 0;
 
     pthread_mutex_lock(&limit->lock);
-    struct bucket *bucket = find_bucket(limit, client, now);
+    struct bucket *bucket = find_bucket(limit, client_of(ip), now);
     if (bucket->tokens >= 1)
         bucket->tokens -= 1;
     else
         wait = (long)((1 - bucket->tokens) / limit->per_second) + 1;
     pthread_mutex_unlock(&limit->lock);
     return wait;
+}
+
+void gf_rate_limit_give(ghttp_rate_limit *limit, const char *ip)
+{
+    double now = now_seconds();
+
+    pthread_mutex_lock(&limit->lock);
+    struct bucket *bucket = find_bucket(limit, client_of(ip), now);
+    bucket->tokens = bucket->tokens + 1 < limit->burst ? bucket->tokens + 1 : limit->burst;
+    pthread_mutex_unlock(&limit->lock);
 }
 
 void ghttp_middleware_rate_limit(ghttp_request *r)
@@ -150,13 +160,13 @@ void ghttp_middleware_rate_limit(ghttp_request *r)
         ghttp_response_fail(r, "ghttp_middleware_rate_limit() was bound without its argument");
         return;
     }
-    wait = take_token(limit, client_of(ghttp_request_client_ip(r)));
+    wait = gf_rate_limit_take(limit, ghttp_request_client_ip(r));
     if (wait == 0) {
         ghttp_request_next(r);
         return;
     }
     const char *seconds = gf_arena_printf(r->arena, "%ld", wait);
-    ghttp_response_write_status(r, 429);
+    ghttp_response_set_status(r, 429);
     if (seconds)
         ghttp_response_set_header(r, "Retry-After", seconds);
 }

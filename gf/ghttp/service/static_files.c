@@ -9,6 +9,7 @@
 #include "../message/file.h"
 #include "../message/media_type.h"
 #include "../message/request.h"
+#include "static_bundle.h"
 #include "static_folder.h"
 #include "static_listing.h"
 
@@ -28,16 +29,21 @@ void gf_static_files_rewrite(const struct gf_chain_files *hook, struct ghttp_req
 
 /* ---- looking ---- */
 
-/* What a request has found in the folders so far. */
+/* A file or folder that a request has found. */
+struct found {
+    const struct gf_static_mapping *mapping; /* in which it is; NULL: nothing was found */
+    const char *name;                        /* below the mapping */
+    struct gf_file file;                     /* of a folder only the descriptor, -1 in a bundle */
+};
+
+/* What a request has found so far. */
 struct search {
     const struct gf_static_files *files;
     struct ghttp_request *r;
-    const char *folder; /* in which it is */
-    const char *name;   /* below the folder */
-    struct gf_file file;
-    bool index;    /* it stands for its folder */
-    int folder_fd; /* of a folder without an index file; -1: none */
-    int error;     /* why what is there cannot be sent */
+    struct found file;
+    struct found folder; /* without an index file */
+    bool index;          /* the file stands for its folder */
+    int error;           /* why what is there cannot be sent */
 };
 
 /* Errors that say "not here", where another folder may have it. */
@@ -57,33 +63,56 @@ static const char *name_below(const struct gf_static_mapping *mapping, const cha
     return path + size + strspn(path + size, "/");
 }
 
-static int open_regular(const struct search *search, const char *folder, const char *name, struct gf_file *file)
+static void release(struct found *found)
+{
+    if (found->mapping && found->file.fd >= 0)
+        close(found->file.fd);
+    found->mapping = NULL;
+}
+
+/* 0: a regular file; -EISDIR: a folder, which is open too; else nothing is. */
+static int open_in(const struct search *search, const struct gf_static_mapping *mapping, const char *name,
+                   struct gf_file *file)
 {
     int error;
 
-    file->fd = gf_folder_open(folder, name, search->files->links);
+    file->fd = -1;
+    if (mapping->bundle)
+        return gf_bundle_open(mapping->bundle, search->r->arena, name, file);
+    file->fd = gf_folder_open(mapping->folder, name, search->files->links);
     if (file->fd < 0)
         return file->fd;
     error = gf_file_check(file);
-    if (error) {
+    if (error == -ENOENT && S_ISDIR(file->status.st_mode))
+        return -EISDIR;
+    if (error)
         close(file->fd);
-        file->fd = -1;
-    }
+    return error;
+}
+
+/* A regular file, and nothing else. */
+static int open_regular(const struct search *search, const struct gf_static_mapping *mapping, const char *name,
+                        struct gf_file *file)
+{
+    int error = open_in(search, mapping, name, file);
+
+    if (error == -EISDIR && file->fd >= 0)
+        close(file->fd);
     return error;
 }
 
 /* The file that stands for the folder of this name. 0, or -ENOENT. */
-static int find_index(struct search *search, const char *folder, const char *name)
+static int find_index(struct search *search, const struct gf_static_mapping *mapping, const char *name)
 {
     size_t size = strlen(name);
     const char *slash = size == 0 || name[size - 1] == '/' ? "" : "/";
 
     for (size_t i = 0; i < search->files->index_count; i++) {
         const char *index = gf_arena_printf(search->r->arena, "%s%s%s", name, slash, search->files->index[i]);
+        struct found found = {.mapping = mapping, .name = index};
 
-        if (index && open_regular(search, folder, index, &search->file) == 0) {
-            search->folder = folder;
-            search->name = index;
+        if (index && open_regular(search, mapping, index, &found.file) == 0) {
+            search->file = found;
             search->index = true;
             return 0;
         }
@@ -91,35 +120,28 @@ static int find_index(struct search *search, const char *folder, const char *nam
     return -ENOENT;
 }
 
-/* Looks into one folder. true: the search has ended, with a file or an error. */
-static bool look(struct search *search, const char *folder, const char *name)
+/* Looks into one folder or bundle. true: the search has ended, with a file or an error. */
+static bool look(struct search *search, const struct gf_static_mapping *mapping, const char *name)
 {
-    struct gf_file *file = &search->file;
-    int fd = gf_folder_open(folder, name, search->files->links), error;
+    struct found found = {.mapping = mapping, .name = name};
+    int error = open_in(search, mapping, name, &found.file);
 
-    if (fd < 0) {
-        search->error = is_absent(fd) ? 0 : fd;
+    if (!error) {
+        search->file = found;
+        return true;
+    }
+    if (error != -EISDIR) {
+        search->error = is_absent(error) ? 0 : error;
         return search->error != 0;
     }
-    file->fd = fd;
-    error = gf_file_check(file);
-    search->folder = folder;
-    search->name = name;
-    if (error == 0)
-        return true;
-    file->fd = -1;
-    if (!S_ISDIR(file->status.st_mode)) {
-        close(fd);
-        return false;
-    }
-    if (find_index(search, folder, name) == 0) {
-        close(fd);
+    if (find_index(search, mapping, name) == 0) {
+        release(&found);
         return true;
     }
-    if (search->folder_fd >= 0)
-        close(fd);
+    if (search->folder.mapping)
+        release(&found);
     else
-        search->folder_fd = fd;
+        search->folder = found;
     return false;
 }
 
@@ -129,7 +151,7 @@ static void find(struct search *search)
         const struct gf_static_mapping *mapping = &search->files->mappings[i];
         const char *name = name_below(mapping, search->r->path);
 
-        if (name && look(search, mapping->folder, name))
+        if (name && look(search, mapping, name))
             return;
     }
 }
@@ -145,36 +167,42 @@ static bool is_compressible(const char *type)
 static void try_coding(struct search *search, const char *suffix, const char *coding)
 {
     const char *accept = gf_fields_find(&search->r->headers, "Accept-Encoding");
-    const char *name = gf_arena_printf(search->r->arena, "%s%s", search->name, suffix);
-    struct gf_file *file = &search->file, neighbour = {.name = file->name, .coding = coding};
+    const char *name = gf_arena_printf(search->r->arena, "%s%s", search->file.name, suffix);
+    struct gf_file *file = &search->file.file;
+    struct found neighbour = {.mapping = search->file.mapping, .name = search->file.name};
 
-    if (!name || open_regular(search, search->folder, name, &neighbour) < 0)
+    if (!name || open_regular(search, neighbour.mapping, name, &neighbour.file) < 0)
         return;
-    if (neighbour.status.st_mtim.tv_sec < file->status.st_mtim.tv_sec) {
-        close(neighbour.fd);
+    if (neighbour.file.status.st_mtim.tv_sec < file->status.st_mtim.tv_sec) {
+        release(&neighbour);
         return;
     }
     file->varies = true;
     if (file->coding || !gf_coding_is_accepted(accept, coding)) {
-        close(neighbour.fd);
+        release(&neighbour);
         return;
     }
-    close(file->fd);
-    neighbour.varies = true;
-    *file = neighbour;
+    release(&search->file);
+    neighbour.file.coding = coding;
+    neighbour.file.varies = true;
+    search->file = neighbour;
 }
 
 static void send_file(struct search *search)
 {
-    search->file.name = search->name;
-    if (is_compressible(gf_media_type(search->name))) {
+    const char *name = search->file.name;
+
+    if (is_compressible(gf_media_type(name))) {
         try_coding(search, ".br", "br");
         try_coding(search, ".gz", "gzip");
     }
-    if (ghttp_response_set_header(search->r, "X-Content-Type-Options", "nosniff") < 0)
+    search->file.file.name = name;
+    if (ghttp_response_set_header(search->r, "X-Content-Type-Options", "nosniff") < 0) {
         gf_file_refuse(search->r, -ENOMEM);
-    else
-        gf_file_answer(search->r, &search->file);
+        return;
+    }
+    gf_file_answer(search->r, &search->file.file);
+    search->file.mapping = NULL; /* it is the response's now */
 }
 
 /* ---- folders ---- */
@@ -199,6 +227,17 @@ static bool lacks_slash(const struct ghttp_request *r)
     return r->raw_path[size - 1] != '/' && !strncmp(r->target, r->raw_path, size);
 }
 
+static int list(struct search *search)
+{
+    struct found *folder = &search->folder;
+    const struct gres_bundle *bundle = folder->mapping->bundle;
+
+    if (bundle)
+        return gf_listing_write_bundle(search->r, bundle, folder->name);
+    folder->mapping = NULL; /* the list takes its descriptor */
+    return gf_listing_write_folder(search->r, folder->file.fd, search->files->links);
+}
+
 static void send_folder(struct search *search)
 {
     struct ghttp_request *r = search->r;
@@ -207,11 +246,8 @@ static void send_folder(struct search *search)
         ghttp_response_write_status(r, 403);
     else if (lacks_slash(r))
         add_slash(r);
-    else {
-        if (gf_listing_write(r, search->folder_fd, search->files->links) < 0)
-            ghttp_response_write_status(r, 500);
-        search->folder_fd = -1;
-    }
+    else if (list(search) < 0)
+        ghttp_response_write_status(r, 500);
 }
 
 /* ---- the answer ---- */
@@ -223,12 +259,11 @@ static bool answer(struct search *search)
 
     if (search->error) {
         gf_file_refuse(r, search->error);
-    } else if (search->file.fd >= 0 && search->index && lacks_slash(r)) {
+    } else if (search->file.mapping && search->index && lacks_slash(r)) {
         add_slash(r);
-    } else if (search->file.fd >= 0) {
+    } else if (search->file.mapping) {
         send_file(search);
-        search->file.fd = -1;
-    } else if (search->folder_fd >= 0 && !r->route) {
+    } else if (search->folder.mapping && !r->route) {
         send_folder(search);
     } else {
         return false;
@@ -238,16 +273,14 @@ static bool answer(struct search *search)
 
 bool gf_static_files_serve(const struct gf_chain_files *hook, struct ghttp_request *r)
 {
-    struct search search = {.files = (const struct gf_static_files *)hook, .r = r, .file.fd = -1, .folder_fd = -1};
+    struct search search = {.files = (const struct gf_static_files *)hook, .r = r};
     bool answered;
 
     if (!gf_folder_may_hold(r))
         return false;
     find(&search);
     answered = answer(&search);
-    if (search.file.fd >= 0)
-        close(search.file.fd);
-    if (search.folder_fd >= 0)
-        close(search.folder_fd);
+    release(&search.file);
+    release(&search.folder);
     return answered;
 }

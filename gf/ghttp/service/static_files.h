@@ -1,6 +1,6 @@
 /*
- * The static service: which folders a server's files come from (static_config.c), and how a request finds its file in
- * them (static_files.c).
+ * The static service: which folders and bundles a server's files come from (static_config.c), and how a request finds
+ * its file in them (static_files.c).
  *
  * Owns: all of it, for as long as the server lives. Thread: set-up before the start; serving any, it is read only then.
  */
@@ -18,9 +18,11 @@
 #define GF_STATIC_REWRITES_MAX 256
 #define GF_STATIC_INDEX_MAX 16
 
+/* Where the files of some paths are: in a folder, or embedded in the program. */
 struct gf_static_mapping {
-    char *prefix; /* "/assets", "" for all paths */
-    char *folder;
+    char *prefix;                     /* "/assets", "" for all paths */
+    char *folder;                     /* NULL: it is a bundle */
+    const struct gres_bundle *bundle; /* NULL: it is a folder */
 };
 
 struct gf_static_rewrite {
@@ -32,7 +34,7 @@ struct gf_static_files {
     /* as the program has set them */
     char *search[GF_STATIC_SEARCH_MAX];
     size_t search_count;
-    struct gf_static_mapping paths[GF_STATIC_PATHS_MAX];
+    struct gf_static_mapping paths[GF_STATIC_PATHS_MAX]; /* in the order of search */
     size_t path_count;
     struct gf_static_rewrite rewrites[GF_STATIC_REWRITES_MAX];
     size_t rewrite_count;

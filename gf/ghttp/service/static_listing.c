@@ -9,15 +9,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <gf/gres/gres.h>
+
 #include "../message/arena.h"
 #include "../message/ascii.h"
 #include "../message/request.h"
+#include "static_bundle.h"
 
 /* A page with more is of no use to anybody. */
 #define ENTRIES_MAX 10000
 
 struct entry {
-    const char *name;
+    const char *name; /* in the request's arena */
     bool folder;
     off_t size;
 };
@@ -47,6 +50,8 @@ static int add(struct entries *entries, struct ghttp_request *r, const struct en
 {
     struct entry *items = entries->items;
 
+    if (!entry->name)
+        return -ENOMEM;
     if (entries->count == entries->capacity) {
         size_t capacity = entries->capacity ? entries->capacity * 2 : 64;
 
@@ -58,15 +63,11 @@ static int add(struct entries *entries, struct ghttp_request *r, const struct en
         entries->items = items;
         entries->capacity = capacity;
     }
-    items[entries->count] = *entry;
-    items[entries->count].name = gf_arena_strdup(r->arena, entry->name);
-    if (!items[entries->count].name)
-        return -ENOMEM;
-    entries->count++;
+    items[entries->count++] = *entry;
     return 0;
 }
 
-static int read_entries(struct ghttp_request *r, DIR *folder, bool links, struct entries *entries)
+static int read_folder(struct ghttp_request *r, DIR *folder, bool links, struct entries *entries)
 {
     struct dirent *found;
     struct entry entry;
@@ -79,9 +80,32 @@ static int read_entries(struct ghttp_request *r, DIR *folder, bool links, struct
             entries->cut = true;
             break;
         }
+        entry.name = gf_arena_strdup(r->arena, entry.name);
         error = add(entries, r, &entry);
     }
     return error;
+}
+
+static int read_bundle(struct ghttp_request *r, struct gf_bundle_walk *walk, struct entries *entries)
+{
+    struct gf_bundle_entry found;
+    int error;
+
+    while ((error = gf_bundle_walk_next(walk, r->arena, &found)) == 0) {
+        struct entry entry = {.folder = !found.file, .size = found.file ? (off_t)found.file->size : 0};
+
+        if (found.name[0] == '.')
+            continue;
+        if (entries->count == ENTRIES_MAX) {
+            entries->cut = true;
+            return 0;
+        }
+        entry.name = gf_arena_strndup(r->arena, found.name, found.name_size);
+        error = add(entries, r, &entry);
+        if (error)
+            return error;
+    }
+    return error == -ENOENT ? 0 : error;
 }
 
 static int compare(const void *a, const void *b)
@@ -94,6 +118,19 @@ static int compare(const void *a, const void *b)
 }
 
 /* ---- writing ---- */
+
+/* The policy allows this style alone, by its hash: after a change `printf %s '<style>' | openssl dgst -sha256 -binary |
+ * base64` tells the new one, and so does a browser's console. */
+#define STYLE                                                                                                          \
+    ":root{color-scheme:light dark}"                                                                                   \
+    "body{margin:0 auto;padding:1.5rem 1rem 3rem;max-width:50rem;background:Canvas;color:CanvasText;font:1rem/1.5 "    \
+    "system-ui,sans-serif;"                                                                                            \
+    "overflow-wrap:anywhere}"                                                                                          \
+    "h1{margin:0 0 1rem;font-size:1.4rem;line-height:1.3}"                                                             \
+    "table{width:100%;border-collapse:collapse}"                                                                       \
+    "td{padding:.4rem 0;border-top:1px solid color-mix(in srgb,currentColor 20%,transparent)}"                         \
+    "td+td{padding-left:1rem;text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
+#define STYLE_HASH "sha256-acgll/xVSRr7gM3MmoXExqytmd8fS0gGPRKferAsyK4="
 
 static void write_html(struct ghttp_request *r, const char *text)
 {
@@ -147,7 +184,9 @@ static void write_entry(struct ghttp_request *r, const struct entry *entry)
 static void write_page(struct ghttp_request *r, const struct entries *entries)
 {
     ghttp_response_clear(r);
-    ghttp_response_write(r, "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>");
+    ghttp_response_write(r, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+                            "<style>" STYLE "</style><link rel=\"icon\" href=\"data:,\"><title>");
     write_html(r, r->path);
     ghttp_response_write(r, "</title></head><body>\n<h1>");
     write_html(r, r->path);
@@ -162,13 +201,28 @@ static void write_page(struct ghttp_request *r, const struct entries *entries)
     ghttp_response_write(r, "</body></html>\n");
 }
 
-int gf_listing_write(struct ghttp_request *r, int fd, bool links)
+static int answer(struct ghttp_request *r, struct entries *entries)
 {
     static const char *const headers[][2] = {
         {"Content-Type", "text/html; charset=utf-8"},
-        {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'self'"},
+        {"Content-Security-Policy",
+         "default-src 'none'; style-src '" STYLE_HASH "'; img-src data:; frame-ancestors 'self'"},
         {"X-Content-Type-Options", "nosniff"},
     };
+    int error = 0;
+
+    for (size_t i = 0; i < sizeof(headers) / sizeof(*headers) && !error; i++)
+        error = ghttp_response_set_header(r, headers[i][0], headers[i][1]);
+    if (error)
+        return error;
+    if (entries->count)
+        qsort(entries->items, entries->count, sizeof(*entries->items), compare);
+    write_page(r, entries);
+    return 0;
+}
+
+int gf_listing_write_folder(struct ghttp_request *r, int fd, bool links)
+{
     struct entries entries = {.items = NULL};
     DIR *folder = fdopendir(fd);
     int error = 0;
@@ -178,14 +232,18 @@ int gf_listing_write(struct ghttp_request *r, int fd, bool links)
         close(fd);
         return error;
     }
-    error = read_entries(r, folder, links, &entries);
+    error = read_folder(r, folder, links, &entries);
     closedir(folder);
-    for (size_t i = 0; i < sizeof(headers) / sizeof(*headers) && !error; i++)
-        error = ghttp_response_set_header(r, headers[i][0], headers[i][1]);
-    if (error)
-        return error;
-    if (entries.count)
-        qsort(entries.items, entries.count, sizeof(*entries.items), compare);
-    write_page(r, &entries);
-    return 0;
+    return error ? error : answer(r, &entries);
+}
+
+int gf_listing_write_bundle(struct ghttp_request *r, const struct gres_bundle *bundle, const char *name)
+{
+    struct entries entries = {.items = NULL};
+    struct gf_bundle_walk walk;
+    int error = gf_bundle_walk_init(&walk, bundle, r->arena, name);
+
+    if (!error)
+        error = read_bundle(r, &walk, &entries);
+    return error ? error : answer(r, &entries);
 }
