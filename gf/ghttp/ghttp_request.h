@@ -194,6 +194,14 @@ struct ghttp_field {
  * Thread: the request's own.
  */
 GF_API int ghttp_request_parse(ghttp_request *r, const struct ghttp_field *fields, size_t count, void *object);
+/**
+ * What the last ghttp_request_parse() of this request found wrong with a field, for a page that shows its form again:
+ * it takes the library's 400 back by ghttp_response_clear() and writes one of its own.
+ * @param name of the field; "": of the request as a whole.
+ * @return the sentence, as the 400 has it; NULL: nothing.
+ * Thread: the request's own.
+ */
+GF_API const char *ghttp_request_field_error(const ghttp_request *r, const char *name);
 
 /* ---- requests: the way through the chain, and what the program leaves with it -------------------- */
 

@@ -190,6 +190,23 @@ Test(validation, a_table_that_cannot_be_right)
     cr_expect(ghttp_request_parse(&r, NULL, 0, NULL) == 0);
 }
 
+/* For a page that shows its form again: the same sentences as in the 400, which is taken back. */
+Test(validation, tells_what_is_wrong_with_a_field)
+{
+    struct person person = {.age = 0};
+    cr_assert(parse("name=A&mail=nowhere&age=30", &person) == -EINVAL);
+    cr_expect(strcmp(ghttp_request_field_error(&r, "name"), "name must have at least 2 characters") == 0);
+    cr_expect(strcmp(ghttp_request_field_error(&r, "mail"), "that is no address") == 0);
+    cr_expect(!ghttp_request_field_error(&r, "age") && !ghttp_request_field_error(&r, "nothing"));
+    cr_expect(!ghttp_request_field_error(&r, ""));
+    ghttp_response_clear(&r);
+    cr_expect(r.response.body.size == 0);
+    cr_expect(ghttp_request_parse(&r, &fields[2], 1, &person) == 0 && person.age == 30);
+    cr_expect(!ghttp_request_field_error(&r, "name"), "an error of the parse before");
+    cr_assert(parse("name=%00", &person) == -EINVAL);
+    cr_expect(ghttp_request_field_error(&r, "") && !ghttp_request_field_error(&r, "name"));
+}
+
 static void *match_many(void *arg)
 {
     bool match = false;

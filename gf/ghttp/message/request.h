@@ -110,6 +110,7 @@ struct ghttp_request {
     bool cookies_parsed;
     struct cJSON *json;
     bool json_parsed;
+    const struct gf_field_error *field_errors; /* of validation.c, the last ghttp_request_parse()'s */
     const char *remote_ip;
     const char *client_ip; /* as a trusted proxy says; NULL: the remote one */
 

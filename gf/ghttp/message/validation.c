@@ -26,6 +26,13 @@ struct value {
     bool truth;
 };
 
+/* A field that is wrong, for ghttp_request_field_error(). */
+struct gf_field_error {
+    const char *field;
+    const char *message;
+    const struct gf_field_error *next;
+};
+
 /* One call of ghttp_request_parse(). */
 struct check {
     ghttp_request *r;
@@ -36,11 +43,26 @@ struct check {
 
 /* ---- errors ------------------------------------------------------------------------------------- */
 
+/* Copies: table and messages may be gone when the program asks. */
+static bool note_error(ghttp_request *r, const char *field, const char *message)
+{
+    struct gf_field_error *error = gf_arena_alloc(r->arena, sizeof(*error));
+    if (!error)
+        return false;
+    *error =
+        (struct gf_field_error){gf_arena_strdup(r->arena, field), gf_arena_strdup(r->arena, message), r->field_errors};
+    if (!error->field || !error->message)
+        return false;
+    r->field_errors = error;
+    return true;
+}
+
 static void add_error(struct check *check, const char *field, const char *rule, const char *message)
 {
     struct cJSON *error = cJSON_CreateObject();
-    bool complete = message && error && cJSON_AddStringToObject(error, "field", field) &&
-                    cJSON_AddStringToObject(error, "rule", rule) && cJSON_AddStringToObject(error, "message", message);
+    bool complete = message && error && note_error(check->r, field, message) &&
+                    cJSON_AddStringToObject(error, "field", field) && cJSON_AddStringToObject(error, "rule", rule) &&
+                    cJSON_AddStringToObject(error, "message", message);
     if (complete && cJSON_AddItemToArray(check->errors, error))
         return;
     cJSON_Delete(error);
@@ -289,7 +311,9 @@ static int check_all(struct check *check, const struct ghttp_field *fields, size
 int ghttp_request_parse(ghttp_request *r, const struct ghttp_field *fields, size_t count, void *object)
 {
     struct check check = {.r = r};
-    int error = check_all(&check, fields, count);
+    int error;
+    r->field_errors = NULL;
+    error = check_all(&check, fields, count);
     cJSON_Delete(check.errors);
     if (error && error != -EINVAL)
         ghttp_response_write_status(r, 500);
@@ -299,4 +323,12 @@ int ghttp_request_parse(ghttp_request *r, const struct ghttp_field *fields, size
         if (check.values[i].given)
             store(&fields[i], &check.values[i], object);
     return 0;
+}
+
+const char *ghttp_request_field_error(const ghttp_request *r, const char *name)
+{
+    for (const struct gf_field_error *error = r->field_errors; error; error = error->next)
+        if (!strcmp(error->field, name))
+            return error->message;
+    return NULL;
 }

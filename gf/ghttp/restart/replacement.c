@@ -22,6 +22,7 @@
 #include "keeper_link.h"
 #include "machine.h"
 #include "socket_activation.h"
+#include "stand_in.h"
 #include "supervisor.h"
 
 /* What a connection that cannot move is left for one more request, before it is half-closed: longer than most clients
@@ -78,6 +79,7 @@ static void spawn(void)
         gf_machine_fail(result, error);
         return;
     }
+    gf_stand_in_begin(M.successor.control, M.successor.pid);
     gf_fault_point(M.greeting.generation, "after-spawn", M.successor.control);
     M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_ready_timeout));
     gf_machine_enter(GF_GRACEFUL_STARTING, start);
@@ -109,9 +111,12 @@ void gf_machine_begin_start(void)
 static void abandon_start(int result, const char *why)
 {
     char burial[GF_OUTCOME_REASON_MAX - 256], reason[GF_OUTCOME_REASON_MAX];
+    bool ceased = gf_stand_in_end();
 
     gf_successor_bury(&M.successor, true, burial, sizeof(burial));
     snprintf(reason, sizeof(reason), "%s%s%s", why, *why ? "; " : "", burial);
+    if (ceased)
+        gf_machine_accept_all();
     gf_machine_fail(result, reason);
 }
 
@@ -175,6 +180,7 @@ static void hand_over(const struct cJSON *ready)
     M.successor.last_words_size = 0; /* from now on it writes where we write */
     M.successor.last_words[0] = 0;
     gf_machine_enter(GF_GRACEFUL_WATCHING, watch);
+    gf_stand_in_end();
 }
 
 static void hear_start(void)
