@@ -11,20 +11,33 @@
 #include "../server/registry.h"
 #include "history.h"
 #include "socket_activation.h"
+#include "state.h"
 #include "supervisor.h"
 
 #define M gf_machine
 
-/* A process that a restart has started takes over with all servers or not at all. */
+static void refuse(const char *why)
+{
+    gf_predecessor_say_failed(why);
+    M.exit_status = 1;
+    gf_machine_begin_shutdown();
+}
+
+/* A process that a restart has started takes over with all servers, and all that they had, or not at all. */
 static bool refuse_to_take_over(void)
 {
+    char error[320];
+
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
         if (gf_server_state(s) != GF_SERVER_FAILED)
             continue;
-        gf_predecessor_say_failed(s->error);
         glog_error("not taking over: server \"%s\" did not start", s->name);
-        M.exit_status = 1;
-        gf_machine_begin_shutdown();
+        refuse(s->error);
+        return true;
+    }
+    if (gf_state_settle(error, sizeof(error)) < 0) {
+        glog_error("not taking over: %s", error);
+        refuse(error);
         return true;
     }
     return false;

@@ -16,6 +16,7 @@
 #include "configuration.h"
 #include "cookie_defaults.h"
 #include "routes.h"
+#include "session_settings.h"
 
 ghttp_server *gf_server_new(const char *name)
 {
@@ -222,6 +223,8 @@ static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inherita
     struct wanted wanted = {.http = NULL};
     int result = gf_cookie_defaults_check(&s->settings, error, size);
 
+    if (!result)
+        result = gf_session_settings_check(&s->settings, error, size);
     if (!result)
         result = find_addresses(s, &wanted, error, size);
     if (!result)
