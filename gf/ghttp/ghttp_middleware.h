@@ -109,6 +109,24 @@ GF_API void ghttp_rate_limit_free(ghttp_rate_limit *limit);
  */
 GF_API void ghttp_middleware_rate_limit(ghttp_request *r);
 
+/** How long what is further in may take. */
+typedef struct ghttp_timeout {
+    int ms;              /**< milliseconds, 1 to 86,400,000 (a day) */
+    int status;          /**< of the answer of who takes longer; 0: 503, as Go's http.TimeoutHandler */
+    const char *message; /**< its body, plain text; NULL: the status's text */
+} ghttp_timeout;
+
+/**
+ * Answers for a handler, and middleware between, that takes longer than the limit, at that moment. The handler itself
+ * cannot be ended: it runs on, on its own thread, until it returns. Its request stays valid so long, but what it writes
+ * goes nowhere, and changes of its session are not saved; ghttp_request_time_left() tells it. A drain waits for it.
+ *
+ * Within the limit nothing can be sent early: ghttp_response_flush() returns -ENOTSUP. A request takes two threads of
+ * `handlerThreads`, and where there is no second one it is answered 503 with Retry-After. Of two limits, one in the
+ * other, the shorter counts. Argument: const ghttp_timeout *; without it every answer is a 500.
+ */
+GF_API void ghttp_middleware_timeout(ghttp_request *r);
+
 /**
  * Compresses bodies of 1,024 bytes and more for clients that accept gzip, unless they have a Content-Encoding or are
  * of a type that is compressed already (images, sound, video, archives). Runs round what writes the body, so it is to

@@ -33,6 +33,11 @@ GF_API const char *ghttp_request_remote_ip(ghttp_request *r);
 /** The address of the client: behind a proxy of ghttp_server_trust_proxies() the one that it names, else the remote
  * one. Headers alone never change it. */
 GF_API const char *ghttp_request_client_ip(ghttp_request *r);
+/**
+ * The milliseconds that ghttp_middleware_timeout() leaves its handler; 0: the client has been answered, and what is
+ * done from now on is done for nobody; LONG_MAX: there is no limit.
+ */
+GF_API long ghttp_request_time_left(const ghttp_request *r);
 /** Whether it came over TLS. */
 GF_API bool ghttp_request_is_https(const ghttp_request *r);
 /** The server that was asked. */

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <zlib.h>
 
 #include <gf/gf.h>
+#include <gf/ghttp/engine/spare.h>
 #include <gf/ghttp/message/arena.h>
 #include <gf/ghttp/message/request.h>
 #include <gf/ghttp/server/server.h>
@@ -703,4 +705,40 @@ Test(middleware, lists_of_proxies_that_are_none)
     }
     s->error[0] = '\0';
     cr_expect(zero(int, ghttp_server_trust_proxies(s, "0.0.0.0/0,::/0")));
+}
+
+/* ---- time limits ---- */
+
+Test(middleware, a_time_limit_needs_a_second_thread)
+{
+    static const ghttp_timeout limit = {.ms = 60000};
+
+    use(ghttp_middleware_timeout, &limit, hello);
+    begin_request();
+    run(); /* no engine has made any */
+    cr_expect(eq(int, r.response.status, 503));
+    cr_expect(eq(str, header("Retry-After"), "1"));
+    cr_expect(zero(int, served));
+    cr_assert(zero(int, gf_spare_start(4, 1)));
+    begin_request();
+    run();
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(str, body(), "hello"));
+    cr_expect(eq(int, served, 1));
+    cr_expect(eq(i64, ghttp_request_time_left(&r), LONG_MAX), "outside of the limit");
+    cr_assert(gf_spare_stop(10000));
+}
+
+Test(middleware, a_time_limit_without_one_is_a_500)
+{
+    static const ghttp_timeout limits[] = {{.ms = 0}, {.ms = -1}, {.ms = 86400001}};
+
+    for (size_t i = 0; i <= sizeof(limits) / sizeof(*limits); i++) {
+        s = g_server(i == 0 ? "t0" : i == 1 ? "t1" : i == 2 ? "t2" : "t3");
+        use(ghttp_middleware_timeout, i < 3 ? &limits[i] : NULL, hello);
+        begin_request();
+        run();
+        cr_expect(eq(int, r.response.status, 500));
+        cr_expect(zero(int, served));
+    }
 }

@@ -75,6 +75,11 @@ struct gf_service {
     int drained_fd; /* an eventfd that hears of the last connection's end while draining; -1: none */
 };
 
+/* A handler runs on though its client has its answer: a drain waits for it as for a request on a connection of its own,
+ * until it is released. Any thread. */
+void gf_service_hold(struct gf_service *service);
+void gf_service_release(struct gf_service *service);
+
 /* Takes a closed connection off the count; tells drained_fd when a drain has nothing left. Any thread. */
 void gf_service_connection_gone(struct gf_service *service);
 void gf_service_tell_drained(struct gf_service *service);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -119,6 +120,7 @@ struct ghttp_request {
     unsigned allowed_methods; /* when no route fits the method: those that there are (router.h) */
     struct gf_way way;
     struct gf_value *values;
+    int64_t deadline_ms; /* of ghttp_middleware_timeout(), CLOCK_MONOTONIC; 0: none */
 
     struct gf_session *session; /* the service floor's; NULL: nobody has asked for it */
     struct gf_before_output *before_output;
@@ -156,6 +158,9 @@ char *gf_percent_decode(struct gf_arena *arena, const char *text, size_t size, b
 int gf_request_before_output(struct ghttp_request *r, void (*fn)(struct ghttp_request *r, void *arg), void *arg);
 /* Calls them, in the order in which they were asked for. */
 void gf_request_run_before_output(struct ghttp_request *r);
+
+/* Gives a request values of its own in the place of those that it shares with another one (twin.h). 0 or -ENOMEM. */
+int gf_request_copy_values(struct ghttp_request *r);
 
 /* Sets a header in the place of another one, or beside all others (NULL), with the checks of value and limits of
  * ghttp_response_set_header(). */
