@@ -11,6 +11,7 @@
 #include <gf/gf.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "accounts.h"
 #include "answers.h"
@@ -24,7 +25,7 @@ static void health(ghttp_request *r)
     struct query query;
     int result;
 
-    query_begin(&query, "SELECT 1 FROM users");
+    query_begin(&query, "SELECT 1 FROM users LIMIT 1");
     result = query_end(&query);
     if (result < 0)
         answer_error(r, result);
@@ -37,14 +38,20 @@ static void no_store(ghttp_request *r)
     ghttp_request_next(r);
 }
 
+static bool is_json(const char *type)
+{
+    static const char json[] = "application/json";
+
+    return type && strcspn(type, "; \t") == strlen(json) && strncasecmp(type, json, strlen(json)) == 0;
+}
+
 /* A body must say that it is JSON. A form of another site's page cannot. */
 static void json_only(ghttp_request *r)
 {
-    const char *type = ghttp_request_header(r, "Content-Type");
     size_t size = 0;
 
     ghttp_request_body(r, &size);
-    if (size > 0 && (!type || strncasecmp(type, "application/json", strcspn(type, "; ")) != 0))
+    if (size > 0 && !is_json(ghttp_request_header(r, "Content-Type")))
         answer_refusal(r, 415, "the body must be application/json");
     else
         ghttp_request_next(r);

@@ -86,6 +86,28 @@ Test(rest_api_restart, a_new_process_without_a_database_changes_nothing)
     rest_user_finish(&anna);
 }
 
+/* As if a later version of the program had been here, and somebody went back to this one. */
+Test(rest_api_restart, tables_of_a_later_program_are_left_alone)
+{
+    char path[128];
+    sqlite3 *database = NULL;
+    pid_t first = api.pid;
+    struct rest_user anna;
+
+    snprintf(path, sizeof(path), "%s/tasks.db", api.folder);
+    cr_assert(eq(int, sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK));
+    cr_assert(eq(int, sqlite3_exec(database, "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK));
+    sqlite3_close(database);
+    process_mark(api.process);
+    cr_assert(zero(int, kill(first, SIGUSR1)));
+    cr_assert(zero(int, process_wait_line(api.process, "restart failed", PATIENCE_MS)));
+    cr_expect(
+        zero(int, process_wait_line(api.process, "its tables have version 2, this program knows up to 1", 10000)));
+    rest_user_init(&anna, api.port);
+    cr_expect(zero(int, rest_user_join(&anna, "anna")), "the one that runs has no need to know");
+    rest_user_finish(&anna);
+}
+
 /* ---- many ---- */
 
 enum state { ABSENT, CREATED, CHANGED, REMOVED };

@@ -57,10 +57,10 @@ int visit_website(struct visit *v, const char *root)
     return start(v, "website/website", environment);
 }
 
-int visit_program(struct visit *v, const char *program)
+int visit_program(struct visit *v, const char *program, const char *variable)
 {
     char address[64];
-    const char *environment[] = {address, NULL};
+    const char *environment[] = {address, variable, NULL};
 
     choose_port(v);
     snprintf(address, sizeof(address), "GF_ADDRESS=127.0.0.1:%d", v->port);

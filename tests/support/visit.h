@@ -23,8 +23,9 @@ struct visit {
  * negative errno; visit_finish() in any case.
  */
 int visit_website(struct visit *v, const char *root);
-/* The same for a program that takes its address from the environment variable GF_ADDRESS. */
-int visit_program(struct visit *v, const char *program);
+/* The same for a program that takes its address from the environment variable GF_ADDRESS; variable: one more, or NULL.
+ */
+int visit_program(struct visit *v, const char *program, const char *variable);
 /* Ends both. */
 void visit_finish(struct visit *v);
 
