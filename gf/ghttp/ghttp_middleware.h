@@ -128,11 +128,16 @@ typedef struct ghttp_timeout {
 GF_API void ghttp_middleware_timeout(ghttp_request *r);
 
 /**
- * Compresses bodies of 1,024 bytes and more for clients that accept gzip, unless they have a Content-Encoding or are
- * of a type that is compressed already (images, sound, video, archives). Runs round what writes the body, so it is to
- * be bound before. An answer that mixes a secret with text of the request should not be compressed: its size tells
- * about the secret. No argument.
+ * Compresses bodies of 1,024 bytes and more in the coding that the client likes best, by the weights of its
+ * Accept-Encoding: Zstandard (`zstd`), Brotli (`br`) or gzip, in this order where it likes several as well; the first
+ * two where the library was built with them. Left alone are bodies that have a Content-Encoding, and types that are
+ * compressed already (images, sound, video, archives). Runs round what writes the body, so it is to be bound before. An
+ * answer that mixes a secret with text of the request should not be compressed: its size tells about the secret. No
+ * argument.
  */
+GF_API void ghttp_middleware_compress(ghttp_request *r);
+
+/** The same with gzip alone, as GoFrame has it. No argument. */
 GF_API void ghttp_middleware_gzip(ghttp_request *r);
 
 /**

@@ -116,7 +116,7 @@ Test(time_limits, answer_while_the_handler_runs_on)
     free(id);
     for (int i = 0; i < 50; i++) { /* the exchange and the connection's memory are used again meanwhile */
         expect("GET /", "", 200, "hello");
-        expect("POST /patient/echo", "a=x", 200, "x");
+        expect("POST /long/echo", "a=x", 200, "x");
     }
     open_gate();
     cr_expect(eq(int,
@@ -133,28 +133,28 @@ Test(time_limits, answer_while_the_handler_runs_on)
 Test(time_limits, leave_alone_what_is_in_time)
 {
     const struct answer *a =
-        ask("POST /patient/echo?a=query", "Content-Type: application/x-www-form-urlencoded\r\n", "a=form");
+        ask("POST /long/echo?a=query", "Content-Type: application/x-www-form-urlencoded\r\n", "a=form");
 
     cr_expect(eq(int, a->status, 200));
     cr_expect(eq(str, a->body, "form"));
     expect_header(a, "X-Left", "some");
     expect_header(a, "X-After", "good");
-    expect("GET /patient/hello", "", 200, "hello");
-    expect("GET /patient/fail", "", 500, "Internal Server Error");
+    expect("GET /long/hello", "", 200, "hello");
+    expect("GET /long/fail", "", 500, "Internal Server Error");
     cr_expect(eq(int, process_wait_line(server, "failed: in time; at middleware_server.c:", PATIENCE_MS), 0));
-    a = ask("GET /patient/client", "X-Forwarded-For: 192.0.2.7\r\n", "");
+    a = ask("GET /long/client", "X-Forwarded-For: 192.0.2.7\r\n", "");
     cr_expect(eq(str, a->body, "192.0.2.7"));
-    a = ask("GET /patient/absent", "", "");
+    a = ask("GET /long/absent", "", "");
     cr_expect(eq(int, a->status, 404));
 }
 
 Test(time_limits, the_inner_one_counts_in_another)
 {
-    expect("GET /patient/timed/gate", "", 504, "too slow");
+    expect("GET /long/in/gate", "", 504, "too slow");
     expect("GET /", "", 200, "hello");
     open_gate();
-    cr_expect(eq(int, process_wait_line(server, "gate GET /patient/timed/gate", PATIENCE_MS), 0));
-    expect("GET /patient/hello", "", 200, "hello");
+    cr_expect(eq(int, process_wait_line(server, "gate GET /long/in/gate", PATIENCE_MS), 0));
+    expect("GET /long/hello", "", 200, "hello");
 }
 
 Test(time_limits, bear_clients_that_go)
@@ -166,7 +166,7 @@ Test(time_limits, bear_clients_that_go)
     expect("GET /", "", 200, "hello");
     open_gate();
     cr_expect(eq(int, process_wait_line(server, "gate GET /timed/gate", PATIENCE_MS), 0));
-    expect("GET /patient/hello", "", 200, "hello");
+    expect("GET /long/hello", "", 200, "hello");
 }
 
 Test(time_limits, a_drain_waits_for_the_handler)

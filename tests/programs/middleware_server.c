@@ -134,13 +134,13 @@ static void bind_all(ghttp_server *s)
     ghttp_group_use(timed, ghttp_middleware_request_id);
     ghttp_group_use_with(timed, ghttp_middleware_timeout, (void *)&limit);
     ghttp_group_all(timed, "/gate", wait_at_gate);
-    patient = ghttp_server_group(s, "/patient");
+    patient = ghttp_server_group(s, "/long");
     ghttp_group_use_with(patient, ghttp_middleware_timeout, (void *)&patience);
     ghttp_group_get(patient, "/hello", hello);
     ghttp_group_get(patient, "/fail", fail_in_time);
     ghttp_group_get(patient, "/client", tell_client);
     ghttp_group_post(patient, "/echo", echo);
-    timed = ghttp_group_group(patient, "/timed");
+    timed = ghttp_group_group(patient, "/in");
     ghttp_group_use_with(timed, ghttp_middleware_timeout, (void *)&limit);
     ghttp_group_get(timed, "/gate", wait_at_gate);
 
