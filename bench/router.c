@@ -4,11 +4,13 @@
  *   router [-r rounds] [-n lookups of a run]
  *
  * All tables have routes of one shape, `/api/v1/rNNNNNN/:id`, so that a lookup does the same work in each: four
- * segments and a parameter. Two patterns of access are measured, since caches make them differ: `random`, each lookup
- * is for another of the routes, all of them equally likely, which is the worst for a large table; and `hot`, all
- * lookups are for one route. The paths are made in small batches outside of the time, and are in the cache as those of
+ * segments and a parameter. Caches make it matter which routes are asked for, so three ways are measured: `random`, all
+ * routes are equally likely, and nearly each lookup meets one that no cache has any more, which is the worst for a
+ * large table; `skewed`, the n-th route is asked for with a likelihood of 1/n, as the pages of a site are; `hot`, it is
+ * always the same route. The paths are made in small batches outside of the time, and are in the cache as those of
  * requests are that have just come in. The tables are measured in turns, so that what else the machine does meets all
- * of them. Measures and prints; judges one ratio, fails nothing.
+ * of them, and of the batches of a run the median counts, since some are interrupted. Measures and prints; judges a
+ * ratio for each way, fails nothing.
  */
 #include "bench/support/machine.h"
 #include "bench/support/samples.h"
@@ -16,6 +18,7 @@
 #include "gf/ghttp/message/request.h"
 #include "gf/ghttp/route/router.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +29,10 @@
 
 enum {
     TABLES = 3,
-    ACCESSES = 2,
+    RANDOM = 0,
+    SKEWED,
+    HOT,
+    ACCESSES,
     BATCH = 64, /* paths that are made at once: two KiB */
     PATH_SIZE = 32,
     BODY_MAX = 4096,
@@ -34,7 +40,7 @@ enum {
 };
 
 static const unsigned sizes[TABLES] = {10, 1000, 100000};
-static const char *const accesses[ACCESSES] = {"random", "hot"};
+static const char *const accesses[ACCESSES] = {"random", "skewed", "hot"};
 
 struct table {
     struct gf_router *router;
@@ -47,6 +53,7 @@ struct bench {
     uint64_t random;
     struct ghttp_request request;
     struct table tables[TABLES];
+    struct samples batches;          /* of one run */
     struct samples ratios[ACCESSES]; /* of each round: the last table by the first */
 };
 
@@ -87,8 +94,19 @@ static int fill(struct table *table)
     return table->router ? 0 : -1;
 }
 
+/* The number of the route that is asked for. */
+static uintptr_t choose(struct bench *b, unsigned size, int access)
+{
+    double part = (double)(next_random(b) >> 11) / (double)(1ULL << 53);
+
+    if (access == RANDOM)
+        return (uintptr_t)(part * size);
+    /* Times a prime, so that those which are asked for often are not neighbours in memory. */
+    return access == HOT ? size / 2 : ((uintptr_t)pow(size, part) - 1) * 7919 % size;
+}
+
 /* The time of a batch of lookups. 0: one has found a wrong route. */
-static uint64_t look_up(struct bench *b, const struct table *table, bool hot)
+static uint64_t look_up(struct bench *b, const struct table *table, int access)
 {
     char paths[BATCH][PATH_SIZE];
     uintptr_t wanted[BATCH];
@@ -97,7 +115,7 @@ static uint64_t look_up(struct bench *b, const struct table *table, bool hot)
     uint64_t began;
 
     for (int i = 0; i < BATCH; i++) {
-        wanted[i] = hot ? table->size / 2 : next_random(b) % table->size;
+        wanted[i] = choose(b, table->size, access);
         snprintf(paths[i], PATH_SIZE, "/api/v1/r%06u/%08u", (unsigned)wanted[i], (unsigned)i);
     }
     began = now_ns();
@@ -114,21 +132,20 @@ static uint64_t look_up(struct bench *b, const struct table *table, bool hot)
     return began;
 }
 
-/* Nanoseconds of a lookup; 0: wrong. What the caches can hold of the table is in them when the time begins. */
-static double measure(struct bench *b, const struct table *table, bool hot)
+/* Nanoseconds of a lookup, the median of the batches; 0: one was wrong. What the caches can hold of the table is in
+ * them when the time begins. */
+static double measure(struct bench *b, const struct table *table, int access)
 {
-    uint64_t total = 0;
+    b->batches.count = 0;
+    for (long i = 0; i < 2 * b->lookups; i += BATCH) {
+        uint64_t time = look_up(b, table, access);
 
-    for (long i = 0; i < b->lookups; i += BATCH)
-        if (!look_up(b, table, hot))
-            return 0;
-    for (long i = 0; i < b->lookups; i += BATCH) {
-        uint64_t time = look_up(b, table, hot);
         if (!time)
             return 0;
-        total += time;
+        if (i >= b->lookups)
+            samples_add(&b->batches, (double)time / BATCH);
     }
-    return (double)total / (double)((b->lookups + BATCH - 1) / BATCH * BATCH);
+    return samples_median(&b->batches);
 }
 
 static int do_round(struct bench *b, long number)
@@ -138,7 +155,7 @@ static int do_round(struct bench *b, long number)
     printf("%5ld", number);
     for (int access = 0; access < ACCESSES; access++) {
         for (int i = 0; i < TABLES; i++) {
-            ns[i] = measure(b, &b->tables[i], access == 1);
+            ns[i] = measure(b, &b->tables[i], access);
             if (!(ns[i] > 0))
                 return -1;
             samples_add(&b->tables[i].ns[access], ns[i]);
@@ -164,7 +181,7 @@ static void print_summary(struct bench *b)
     for (int access = 0; access < ACCESSES; access++) {
         double ratio = samples_median(&b->ratios[access]);
 
-        printf("lookups per second, %s:", accesses[access]);
+        printf("lookups per second, %-6s:", accesses[access]);
         for (int i = 0; i < TABLES; i++)
             printf(" %.0f of %u routes%s", 1e9 / samples_median(&b->tables[i].ns[access]), sizes[i],
                    i < TABLES - 1 ? "," : "\n");
@@ -208,7 +225,7 @@ static bool parse(int count, char **arguments, struct bench *b)
         else
             return false;
     }
-    return b->rounds > 0 && b->rounds <= SAMPLES_MAX && b->lookups > 0;
+    return b->rounds > 0 && b->rounds <= SAMPLES_MAX && b->lookups > 0 && b->lookups <= (long)SAMPLES_MAX * BATCH;
 }
 
 int main(int count, char **arguments)
