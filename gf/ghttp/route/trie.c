@@ -38,23 +38,42 @@ static void *allocate(size_t size)
     return memset(memory, 0, size);
 }
 
-static void put_into_table(struct gf_trie_slot *table, uint32_t table_size, struct gf_trie_slot entry)
+static uint32_t node_of(uint32_t slot)
 {
-    uint32_t slot = entry.hash & (table_size - 1);
-    while (table[slot].node != 0)
+    return slot & ((1U << GF_TRIE_NUMBER_BITS) - 1);
+}
+
+/* Where the search begins takes the lower bits of a hash, so that these say something more. */
+static bool has_tag(uint32_t slot, uint32_t hash)
+{
+    return (slot ^ hash) >> GF_TRIE_NUMBER_BITS == 0;
+}
+
+static void put_into_table(uint32_t *table, uint32_t table_size, uint32_t hash, uint32_t node)
+{
+    uint32_t slot = hash & (table_size - 1);
+    while (table[slot] != 0)
         slot = (slot + 1) & (table_size - 1);
-    table[slot] = entry;
+    table[slot] = (hash >> GF_TRIE_NUMBER_BITS << GF_TRIE_NUMBER_BITS) | node;
+}
+
+static const char *text_of(const struct gf_node *node)
+{
+    return node->text_size <= GF_TRIE_NEAR ? node->text.near : node->text.far;
 }
 
 /* The size is a power of two. */
 static int grow_table(struct gf_trie *trie, uint32_t size)
 {
-    struct gf_trie_slot *table = allocate(size * sizeof(*table));
+    uint32_t *table = allocate(size * sizeof(*table));
     if (!table)
         return -ENOMEM;
-    for (uint32_t i = 0; i < trie->table_size; i++)
-        if (trie->table[i].node != 0)
-            put_into_table(table, size, trie->table[i]);
+    for (uint32_t i = 0; i < trie->table_size; i++) {
+        uint32_t number = node_of(trie->table[i]);
+        const struct gf_node *node = &trie->nodes[number];
+        if (number != 0)
+            put_into_table(table, size, hash_child(node->parent, text_of(node), node->text_size), number);
+    }
     free(trie->table);
     trie->table = table;
     trie->table_size = size;
@@ -93,7 +112,7 @@ void gf_trie_finish(struct gf_trie *trie)
     free(trie->table);
 }
 
-/* At most four fifths of the slots are in use: eight share a line, so that probing seldom leaves it, and the smaller
+/* At most four fifths of the slots are in use: sixteen share a line, so that probing seldom leaves it, and the smaller
  * the table is, the more of it is in the cache. */
 static bool is_too_full(uint32_t table_size, size_t count)
 {
@@ -116,23 +135,18 @@ int gf_trie_reserve(struct gf_trie *trie, size_t more)
 
 /* ---- children ---- */
 
-static bool has_text(const struct gf_node *node, const char *text, size_t size)
-{
-    return node->text_size == size && memcmp(size <= GF_TRIE_NEAR ? node->text.near : node->text.far, text, size) == 0;
-}
-
 uint32_t gf_trie_find_text(const struct gf_trie *trie, uint32_t parent, const char *text, size_t size)
 {
     if (!trie->nodes[parent].has_texts)
         return 0;
     uint32_t hash = hash_child(parent, text, size), mask = trie->table_size - 1;
-    for (uint32_t slot = hash & mask; trie->table[slot].node != 0; slot = (slot + 1) & mask) {
-        if (trie->table[slot].hash != hash)
+    for (uint32_t at = hash & mask, slot; (slot = trie->table[at]) != 0; at = (at + 1) & mask) {
+        if (!has_tag(slot, hash))
             continue;
-        const struct gf_node *node = &trie->nodes[trie->table[slot].node];
+        const struct gf_node *node = &trie->nodes[node_of(slot)];
         __builtin_prefetch(node + 1); /* mostly its first child: what is next */
-        if (node->parent == parent && has_text(node, text, size))
-            return trie->table[slot].node;
+        if (node->parent == parent && node->text_size == size && memcmp(text_of(node), text, size) == 0)
+            return node_of(slot);
     }
     return 0;
 }
@@ -192,7 +206,6 @@ static int insert_template(struct gf_trie *trie, struct gf_node *parent, const s
 static void insert_text(struct gf_trie *trie, uint32_t parent, const struct gf_slice *text, uint32_t child)
 {
     struct gf_node *node = &trie->nodes[child];
-    struct gf_trie_slot entry = {hash_child(parent, text->text, text->size), child};
 
     node->text_size = (uint32_t)text->size;
     if (text->size <= GF_TRIE_NEAR)
@@ -200,7 +213,7 @@ static void insert_text(struct gf_trie *trie, uint32_t parent, const struct gf_s
     else
         node->text.far = text->text;
     trie->nodes[parent].has_texts = true;
-    put_into_table(trie->table, trie->table_size, entry);
+    put_into_table(trie->table, trie->table_size, hash_child(parent, text->text, text->size), child);
     trie->table_count++;
 }
 

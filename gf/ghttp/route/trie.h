@@ -24,6 +24,8 @@ struct gf_binding;
 
 /* Some 100 MiB: a mistake in a loop of the program ends in a message and not in the machine's swap. */
 #define GF_TRIE_NODES_MAX 1000000
+/* So many bits of a slot are a node's number. */
+#define GF_TRIE_NUMBER_BITS 20
 /* Templates of one parent are tried one by one. */
 #define GF_TRIE_TEMPLATES_MAX 128
 
@@ -58,19 +60,15 @@ struct gf_node {
     } text;
 };
 
-/* An entry of the table: the node, and the whole hash of its parent and text. */
-struct gf_trie_slot {
-    uint32_t hash;
-    uint32_t node; /* 0: the slot is free */
-};
-
 struct gf_trie {
     struct gf_arena *arena;
     struct gf_node *nodes;
     uint32_t count;
     uint32_t capacity;
-    struct gf_trie_slot *table; /* open addressing */
-    uint32_t table_size;        /* a power of two */
+    /* Open addressing, a power of two of slots: the number of a node, and above it some bits of the hash of its parent
+     * and text; 0 where free. */
+    uint32_t *table;
+    uint32_t table_size;
     uint32_t table_count;
 };
 
