@@ -105,8 +105,9 @@ static uintptr_t choose(struct bench *b, unsigned size, int access)
     return access == HOT ? size / 2 : ((uintptr_t)pow(size, part) - 1) * 7919 % size;
 }
 
-/* The time of a batch of lookups. 0: one has found a wrong route. */
-static uint64_t look_up(struct bench *b, const struct table *table, int access)
+/* The time of a batch of lookups. 0: one has found none, or, if that is checked, a wrong route. Looking at a route that
+ * was found takes room in the caches, so it is not done while the time is taken. */
+static uint64_t look_up(struct bench *b, const struct table *table, int access, bool checks)
 {
     char paths[BATCH][PATH_SIZE];
     uintptr_t wanted[BATCH];
@@ -127,7 +128,7 @@ static uint64_t look_up(struct bench *b, const struct table *table, int access)
     }
     began = now_ns() - began;
     for (int i = 0; i < BATCH; i++)
-        if (!found[i] || (uintptr_t)found[i]->arg != wanted[i])
+        if (!found[i] || (checks && (uintptr_t)found[i]->arg != wanted[i]))
             return 0;
     return began;
 }
@@ -138,7 +139,7 @@ static double measure(struct bench *b, const struct table *table, int access)
 {
     b->batches.count = 0;
     for (long i = 0; i < 2 * b->lookups; i += BATCH) {
-        uint64_t time = look_up(b, table, access);
+        uint64_t time = look_up(b, table, access, i < b->lookups);
 
         if (!time)
             return 0;
