@@ -76,7 +76,7 @@ const gcfg_node *gcfg_node_member(const gcfg_node *node, const char *key)
 
 const gcfg_node *gcfg_get(const gcfg *cfg, const char *path)
 {
-    const gcfg_node *node = cfg->root;
+    const gcfg_node *node = cfg ? cfg->root : NULL;
 
     while (node) {
         size_t length = strcspn(path, ".");

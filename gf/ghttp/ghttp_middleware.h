@@ -40,13 +40,14 @@ GF_API void ghttp_middleware_cors(ghttp_request *r);
 
 /**
  * Answers that all look alike: `{"code":0,"message":"OK","data":…}`, with what ghttp_response_set_data() and
- * ghttp_response_set_error() were given. Without an error the code of a status that is not 200 is 61 for 403, 65 for
- * 404 and 64 for others. Leaves answers alone that have a body, redirections, and streams (text/event-stream,
- * application/octet-stream, multipart/x-mixed-replace). No argument.
+ * ghttp_response_set_error() were given. Without an error the code is 0 for a status of 200 to 299, 61 for 403, 65 for
+ * 404 and 64 with the status's text for others. What the other middleware here refuses (400, 401, 403, 429) gets this
+ * shape too where it runs further in. Leaves answers alone that have a body, redirections, and streams
+ * (text/event-stream, application/octet-stream, multipart/x-mixed-replace). No argument.
  */
 GF_API void ghttp_middleware_response(ghttp_request *r);
 
-/** Answers 400 to a body that is not JSON; requests without a body go on. No argument. */
+/** Answers 400 (code 53) to a body that is not JSON; requests without a body go on. No argument. */
 GF_API void ghttp_middleware_json_body(ghttp_request *r);
 
 /** A user and his password. */
@@ -108,12 +109,37 @@ GF_API void ghttp_rate_limit_free(ghttp_rate_limit *limit);
  */
 GF_API void ghttp_middleware_rate_limit(ghttp_request *r);
 
+/** How long what is further in may take. */
+typedef struct ghttp_timeout {
+    int ms;              /**< milliseconds, 1 to 86,400,000 (a day) */
+    int status;          /**< of the answer of who takes longer; 0: 503, as Go's http.TimeoutHandler */
+    const char *message; /**< its body, plain text; NULL: the status's text */
+} ghttp_timeout;
+
 /**
- * Compresses bodies of 1,024 bytes and more for clients that accept gzip, unless they have a Content-Encoding or are
- * of a type that is compressed already (images, sound, video, archives). Runs round what writes the body, so it is to
- * be bound before. An answer that mixes a secret with text of the request should not be compressed: its size tells
- * about the secret. No argument.
+ * Answers for a handler, and middleware between, that takes longer than the limit, at that moment. The handler itself
+ * cannot be ended: it runs on, on its own thread, until it returns. Its request stays valid so long, but what it writes
+ * goes nowhere, and changes of its session are not saved; ghttp_request_time_left() tells it. A drain waits for it.
+ *
+ * Within the limit nothing can be sent early: ghttp_response_flush() returns -ENOTSUP. A request takes two threads of
+ * `handlerThreads`, and where there is no second one it is answered 503 with Retry-After. Of two limits, one in the
+ * other, the shorter counts. A handler that reads its body itself (ghttp_server_bind_streaming()) is not left to run
+ * on: at the limit ghttp_request_read() returns -ETIMEDOUT, and the answer is the limit's when it returns. Argument:
+ * const ghttp_timeout *; without it every answer is a 500.
  */
+GF_API void ghttp_middleware_timeout(ghttp_request *r);
+
+/**
+ * Compresses bodies of 1,024 bytes and more in the coding that the client likes best, by the weights of its
+ * Accept-Encoding: Zstandard (`zstd`), Brotli (`br`) or gzip, in this order where it likes several as well; the first
+ * two where the library was built with them. Left alone are bodies that have a Content-Encoding, and types that are
+ * compressed already (images, sound, video, archives). Runs round what writes the body, so it is to be bound before. An
+ * answer that mixes a secret with text of the request should not be compressed: its size tells about the secret. No
+ * argument.
+ */
+GF_API void ghttp_middleware_compress(ghttp_request *r);
+
+/** The same with gzip alone, as GoFrame has it. No argument. */
 GF_API void ghttp_middleware_gzip(ghttp_request *r);
 
 /**

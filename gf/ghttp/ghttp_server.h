@@ -76,6 +76,13 @@ GF_API int ghttp_shutdown_all(void);
 GF_API const char *ghttp_server_error(ghttp_server *s);
 
 /**
+ * Whether the server takes new requests: true from its start until a restart has handed its ports to another process,
+ * or its end has begun. A handler that may run for long, as one that streams, looks now and then and ends when this
+ * says false, so that `gracefulShutdownTimeout` does not cut it. Thread: any thread.
+ */
+GF_API bool ghttp_server_is_serving(const ghttp_server *s);
+
+/**
  * The TCP ports on which the server really listens, `:0` resolved, in the order of its addresses, HTTP first.
  * @param ports room for n numbers, or NULL.
  * @return how many there are, which can be more than n; 0 while it does not serve.

@@ -65,8 +65,9 @@ GF_API int ghttp_response_remove_cookie(ghttp_request *r, const char *name);
 
 /* ---- sessions --------------------------------------------------------------------------------- */
 /*
- * What a program remembers of a client from one request to the next: values under keys, in a file of the server, found
- * by an id that the client carries in a cookie. docs/sessions.md has the rules. All of these: the request's own thread.
+ * What a program remembers of a client from one request to the next: values under keys, in the server's store (files,
+ * memory or Redis, as sessionStorage says), found by an id that the client carries in a cookie. docs/sessions.md has
+ * the rules. All of these: the request's own thread.
  *
  * A session begins with the first value that is set, ends sessionMaxAge after its last use or when it has no value
  * any more, and is saved before the response goes out. An id that the client made up is never used. At most 256
@@ -76,13 +77,21 @@ GF_API int ghttp_response_remove_cookie(ghttp_request *r, const char *name);
 /** The id: 32 digits, lower-case hexadecimal; NULL while there is no session. Whoever has it is the client: keep it
  * out of pages and logs. */
 GF_API const char *ghttp_session_id(ghttp_request *r);
+/**
+ * Why the session of this request could not be read: its store (a Redis that is down, a folder) does not work at this
+ * moment. The request then looks like one of a stranger, and no value can be set, so that the client's session is
+ * there again when the store is. Answer such a request with 503 where a stranger would be told to log in.
+ * @return 0: it was read, or the client has none; a negative errno: -ECONNREFUSED, -ETIMEDOUT, -EACCES …
+ */
+GF_API int ghttp_session_error(ghttp_request *r);
 /** A value, as this request sees it; NULL: there is none. Lives until the request ends. */
 GF_API const char *ghttp_session_get(ghttp_request *r, const char *key);
 /**
  * Sets a value, beginning a session if there is none.
  * @param key 1..256 bytes. @param value any text, copied; NULL takes the key away.
  * @return 0; -EINVAL for a key; -E2BIG for more than a session holds; -EALREADY when a session would begin after the
- *         first flush, which its cookie cannot follow; what the folder of the sessions cannot do (-EACCES …); -ENOMEM.
+ *         first flush, which its cookie cannot follow; what the store of the sessions cannot do (-EACCES, -ECONNREFUSED
+ * …; see ghttp_session_error()); -ENOMEM.
  */
 GF_API int ghttp_session_set(ghttp_request *r, const char *key, const char *value);
 /** Takes a value away; with the last one the session ends. 0 (also if there was none) or as ghttp_session_set(). */

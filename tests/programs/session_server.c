@@ -3,11 +3,13 @@
  *
  * Type: session_server ADDRESS FOLDER [KEY=VALUE]...
  *
- * FOLDER is sessionPath, the rest are settings. Once it serves it prints a line "port 43817".
+ * FOLDER is sessionPath, the rest are settings. Once it serves it prints a line "port 43817". While there is a file
+ * "fail" in its working folder it does not start.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <gf/gf.h>
 
@@ -72,6 +74,28 @@ static void cookies(ghttp_request *r)
     ghttp_response_remove_cookie(r, "third");
 }
 
+/* `?file=&key=&value=`: sets the value when there is a file of this name in the working folder. */
+static void hold(ghttp_request *r)
+{
+    const char *file = ghttp_request_get(r, "file");
+
+    printf("holds for %s\n", file);
+    while (access(file, F_OK) < 0)
+        usleep(10000);
+    set(r);
+}
+
+/* Whether the session could be read: 0 or a negative errno. */
+static void error(ghttp_request *r)
+{
+    ghttp_response_writef(r, "%d", ghttp_session_error(r));
+}
+
+static void restart(ghttp_request *r)
+{
+    ghttp_response_writef(r, "%d", ghttp_restart_all(NULL));
+}
+
 static void pid(ghttp_request *r)
 {
     ghttp_response_writef(r, "%d", (int)gproc_pid());
@@ -88,6 +112,10 @@ static void bind_routes(ghttp_server *s)
     ghttp_server_bind(s, "/fail", fail);
     ghttp_server_bind(s, "/cookies", cookies);
     ghttp_server_bind(s, "/pid", pid);
+    ghttp_server_bind(s, "/hold", hold);
+    ghttp_server_bind(s, "/error", error);
+    ghttp_server_bind(s, "/restart", restart);
+    ghttp_server_enable_admin(s, NULL);
 }
 
 static void set_pair(ghttp_server *s, const char *pair)
@@ -104,7 +132,7 @@ int main(int argc, char **argv)
     ghttp_server *s = g_server(NULL);
     int port = 0;
 
-    if (argc < 3)
+    if (argc < 3 || access("fail", F_OK) == 0)
         return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     bind_routes(s);

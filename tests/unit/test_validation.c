@@ -117,6 +117,16 @@ Test(validation, rules)
         {"name=%E5%93%88%E5%93%88%E5%93%88", "max-length"}, /* nine bytes do not fit into char[8] */
         {"name=%E5%93%88%E5%93%88ab", "max-length"},        /* nor do eight with the 0 behind them */
         {"name=%E5%93%88%E5%93%88a", "none"},
+        {"name=%ff%fe", "utf-8"}, /* bytes that UTF-8 never has */
+        {"name=a%c3", "utf-8"},   /* cut */
+        {"name=%c3a", "utf-8"},
+        {"name=%c0%af", "utf-8"}, /* "/", longer than need be */
+        {"name=%e0%80%af", "utf-8"},
+        {"name=%ed%a0%80", "utf-8"},    /* half of a pair of UTF-16 */
+        {"name=%f4%90%80%80", "utf-8"}, /* beyond the last character */
+        {"name=%80a", "utf-8"},
+        {"name=%f0%9f%98%80%f0", "utf-8"},
+        {"name=a%f0%9f%98%80", "none"},
         {"name=ab&mail=ab", "regex"},
         {"name=ab&age=17", "min"},
         {"name=ab&age=121", "max"},
@@ -178,6 +188,23 @@ Test(validation, a_table_that_cannot_be_right)
         cr_expect(ghttp_response_status(&r) == 500);
     }
     cr_expect(ghttp_request_parse(&r, NULL, 0, NULL) == 0);
+}
+
+/* For a page that shows its form again: the same sentences as in the 400, which is taken back. */
+Test(validation, tells_what_is_wrong_with_a_field)
+{
+    struct person person = {.age = 0};
+    cr_assert(parse("name=A&mail=nowhere&age=30", &person) == -EINVAL);
+    cr_expect(strcmp(ghttp_request_field_error(&r, "name"), "name must have at least 2 characters") == 0);
+    cr_expect(strcmp(ghttp_request_field_error(&r, "mail"), "that is no address") == 0);
+    cr_expect(!ghttp_request_field_error(&r, "age") && !ghttp_request_field_error(&r, "nothing"));
+    cr_expect(!ghttp_request_field_error(&r, ""));
+    ghttp_response_clear(&r);
+    cr_expect(r.response.body.size == 0);
+    cr_expect(ghttp_request_parse(&r, &fields[2], 1, &person) == 0 && person.age == 30);
+    cr_expect(!ghttp_request_field_error(&r, "name"), "an error of the parse before");
+    cr_assert(parse("name=%00", &person) == -EINVAL);
+    cr_expect(ghttp_request_field_error(&r, "") && !ghttp_request_field_error(&r, "name"));
 }
 
 static void *match_many(void *arg)

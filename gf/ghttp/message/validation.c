@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "arena.h"
@@ -25,6 +26,13 @@ struct value {
     bool truth;
 };
 
+/* A field that is wrong, for ghttp_request_field_error(). */
+struct gf_field_error {
+    const char *field;
+    const char *message;
+    const struct gf_field_error *next;
+};
+
 /* One call of ghttp_request_parse(). */
 struct check {
     ghttp_request *r;
@@ -35,11 +43,26 @@ struct check {
 
 /* ---- errors ------------------------------------------------------------------------------------- */
 
+/* Copies: table and messages may be gone when the program asks. */
+static bool note_error(ghttp_request *r, const char *field, const char *message)
+{
+    struct gf_field_error *error = gf_arena_alloc(r->arena, sizeof(*error));
+    if (!error)
+        return false;
+    *error =
+        (struct gf_field_error){gf_arena_strdup(r->arena, field), gf_arena_strdup(r->arena, message), r->field_errors};
+    if (!error->field || !error->message)
+        return false;
+    r->field_errors = error;
+    return true;
+}
+
 static void add_error(struct check *check, const char *field, const char *rule, const char *message)
 {
     struct cJSON *error = cJSON_CreateObject();
-    bool complete = message && error && cJSON_AddStringToObject(error, "field", field) &&
-                    cJSON_AddStringToObject(error, "rule", rule) && cJSON_AddStringToObject(error, "message", message);
+    bool complete = message && error && note_error(check->r, field, message) &&
+                    cJSON_AddStringToObject(error, "field", field) && cJSON_AddStringToObject(error, "rule", rule) &&
+                    cJSON_AddStringToObject(error, "message", message);
     if (complete && cJSON_AddItemToArray(check->errors, error))
         return;
     cJSON_Delete(error);
@@ -75,13 +98,29 @@ static void check_bounds(struct check *check, const struct ghttp_field *field, d
         refuse_number(check, field, "max", "must be at most", field->max);
 }
 
-/* UTF-8's characters: every byte but those that continue one. */
-static size_t count_characters(const char *text)
+/* Bytes of the UTF-8 character at text (RFC 3629); 0: it is none. Reads no byte behind the end, as that is none. */
+static size_t character_size(const unsigned char *text)
 {
-    size_t count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* a shorter form must be used below */
+    size_t size = *text < 0x80 ? 1 : *text >> 5 == 0x6 ? 2 : *text >> 4 == 0xe ? 3 : *text >> 3 == 0x1e ? 4 : 0;
+    uint32_t character = size > 1 ? *text & (0x7fU >> size) : *text;
+    for (size_t i = 1; i < size; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        character = character << 6 | (text[i] & 0x3fU);
+    }
+    bool fits = size > 0 && character >= least[size] && character <= 0x10ffff;
+    return fits && (character < 0xd800 || character > 0xdfff) ? size : 0;
+}
+
+static bool count_characters(const char *text, size_t *ret_count)
+{
+    size_t count = 0, size;
+    for (; *text; text += size, count++)
+        if ((size = character_size((const unsigned char *)text)) == 0)
+            return false;
+    *ret_count = count;
+    return true;
 }
 
 static void check_pattern(struct check *check, const struct ghttp_field *field, const char *text)
@@ -96,9 +135,11 @@ static void check_pattern(struct check *check, const struct ghttp_field *field, 
 
 static void check_text(struct check *check, const struct ghttp_field *field, const char *text)
 {
-    size_t length = count_characters(text);
+    size_t length = 0;
     struct gf_arena *arena = check->r->arena;
-    if (field->type == GHTTP_FIELD_TEXT && strlen(text) >= field->size)
+    if (!count_characters(text, &length))
+        refuse(check, field, "utf-8", "must be UTF-8");
+    else if (field->type == GHTTP_FIELD_TEXT && strlen(text) >= field->size)
         refuse(check, field, "max-length", gf_arena_printf(arena, "may have at most %zu bytes", field->size - 1));
     else if (length < field->min_length)
         refuse(check, field, "min-length",
@@ -270,7 +311,9 @@ static int check_all(struct check *check, const struct ghttp_field *fields, size
 int ghttp_request_parse(ghttp_request *r, const struct ghttp_field *fields, size_t count, void *object)
 {
     struct check check = {.r = r};
-    int error = check_all(&check, fields, count);
+    int error;
+    r->field_errors = NULL;
+    error = check_all(&check, fields, count);
     cJSON_Delete(check.errors);
     if (error && error != -EINVAL)
         ghttp_response_write_status(r, 500);
@@ -280,4 +323,12 @@ int ghttp_request_parse(ghttp_request *r, const struct ghttp_field *fields, size
         if (check.values[i].given)
             store(&fields[i], &check.values[i], object);
     return 0;
+}
+
+const char *ghttp_request_field_error(const ghttp_request *r, const char *name)
+{
+    for (const struct gf_field_error *error = r->field_errors; error; error = error->next)
+        if (!strcmp(error->field, name))
+            return error->message;
+    return NULL;
 }

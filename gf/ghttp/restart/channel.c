@@ -84,7 +84,7 @@ static size_t detach(struct msghdr *message, int fds[GF_CHANNEL_FDS_MAX])
     return count;
 }
 
-static ssize_t receive_text(int fd, char *text, int *fds, size_t *ret_fd_count, int *ret_flags)
+static ssize_t receive_text(int fd, int how, char *text, int *fds, size_t *ret_fd_count, int *ret_flags)
 {
     struct iovec piece = {.iov_base = text, .iov_len = GF_CHANNEL_MESSAGE_MAX};
     union control control;
@@ -95,7 +95,7 @@ static ssize_t receive_text(int fd, char *text, int *fds, size_t *ret_fd_count, 
     /* ECONNRESET, told once: the peer has closed the channel with something of ours unread. What it had said before is
      * still there to be read, its reason for going perhaps; the end of the channel comes behind that. */
     do
-        size = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        size = recvmsg(fd, &message, how | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     while (size < 0 && (errno == EINTR || errno == ECONNRESET));
     if (size < 0)
         return -errno;
@@ -104,14 +104,14 @@ static ssize_t receive_text(int fd, char *text, int *fds, size_t *ret_fd_count, 
     return size;
 }
 
-int gf_channel_receive(int fd, struct cJSON **ret_message, int *ret_fds, size_t *count)
+static int receive(int fd, int how, struct cJSON **ret_message, int *ret_fds, size_t *count)
 {
     char *text = malloc(GF_CHANNEL_MESSAGE_MAX + 1);
     int fds[GF_CHANNEL_FDS_MAX];
     size_t fd_count = 0, room = ret_fds ? *count : 0;
     struct cJSON *message = NULL;
     int flags = 0;
-    ssize_t size = text ? receive_text(fd, text, fds, &fd_count, &flags) : -ENOMEM;
+    ssize_t size = text ? receive_text(fd, how, text, fds, &fd_count, &flags) : -ENOMEM;
 
     if (size > 0 && !(flags & MSG_TRUNC) && fd_count <= room)
         message = cJSON_ParseWithLength(text, (size_t)size);
@@ -127,4 +127,14 @@ int gf_channel_receive(int fd, struct cJSON **ret_message, int *ret_fds, size_t 
     }
     *ret_message = message;
     return 0;
+}
+
+int gf_channel_receive(int fd, struct cJSON **ret_message, int *ret_fds, size_t *count)
+{
+    return receive(fd, 0, ret_message, ret_fds, count);
+}
+
+int gf_channel_peek(int fd, struct cJSON **ret_message)
+{
+    return receive(fd, MSG_PEEK, ret_message, NULL, NULL);
 }

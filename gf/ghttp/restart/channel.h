@@ -31,4 +31,7 @@ int gf_channel_send(int fd, const struct cJSON *message, const int *fds, size_t 
  */
 int gf_channel_receive(int fd, struct cJSON **ret_message, int *ret_fds, size_t *count);
 
+/* The same without taking the message out, which has no descriptors. */
+int gf_channel_peek(int fd, struct cJSON **ret_message);
+
 #endif

@@ -119,6 +119,7 @@ bool gf_machine_is_answered(void);
 int64_t gf_machine_drain_limit(void);
 
 void gf_machine_cease_all(void);
+void gf_machine_accept_all(void);
 void gf_machine_drain_all(int grace_ms);
 void gf_machine_resume_all(void);
 void gf_machine_close_listeners(bool handed_over);

@@ -24,6 +24,7 @@
 #include "keeper_link.h"
 #include "listeners_json.h"
 #include "socket_activation.h"
+#include "state.h"
 
 /* Messages taken in at a time; the state machine has other things to wait for too. */
 #define MESSAGES_AT_ONCE 64
@@ -83,7 +84,7 @@ static bool is_type(const struct cJSON *message, const char *type)
     return found && !strcmp(found, type);
 }
 
-/* What it sent before it started us: its greeting, and the ticket keys. */
+/* What it sent before it started us: its greeting, the ticket keys, the servers' state. */
 static void read_greeting(void)
 {
     struct cJSON *message;
@@ -93,6 +94,9 @@ static void read_greeting(void)
     for (; !gf_channel_receive(predecessor.handed.control, &message, fds, &count); count = 1) {
         if (is_type(message, "ticket") && count == 1) {
             keep_ticket(message, fds[0]);
+            count = 0;
+        } else if (is_type(message, "state") && count == 1) {
+            gf_state_keep(message, fds[0]);
             count = 0;
         } else if (is_type(message, "hello")) {
             predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);

@@ -8,24 +8,36 @@
 
 #include <gf/glog/glog.h>
 
-#include "../engine/engine.h"
 #include "../server/registry.h"
 #include "history.h"
 #include "socket_activation.h"
+#include "state.h"
 #include "supervisor.h"
 
 #define M gf_machine
 
-/* A process that a restart has started takes over with all servers or not at all. */
+static void refuse(const char *why)
+{
+    gf_predecessor_say_failed(why);
+    M.exit_status = 1;
+    gf_machine_begin_shutdown();
+}
+
+/* A process that a restart has started takes over with all servers, and all that they had, or not at all. */
 static bool refuse_to_take_over(void)
 {
+    char error[320];
+
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
         if (gf_server_state(s) != GF_SERVER_FAILED)
             continue;
-        gf_predecessor_say_failed(s->error);
         glog_error("not taking over: server \"%s\" did not start", s->name);
-        M.exit_status = 1;
-        gf_machine_begin_shutdown();
+        refuse(s->error);
+        return true;
+    }
+    if (gf_state_settle(error, sizeof(error)) < 0) {
+        glog_error("not taking over: %s", error);
+        refuse(error);
         return true;
     }
     return false;
@@ -38,9 +50,7 @@ static void say_ready(void)
 
     if (gf_predecessor_say_ready() < 0)
         glog_warning("the process before this one has gone without a word; serving on");
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_SERVING)
-            gf_engine_resume(&s->service); /* not before all are up: a client that is let in is served */
+    gf_machine_accept_all(); /* not before all are up: a client that is let in is served */
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
     gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it took over");

@@ -22,6 +22,7 @@
 #include "keeper_link.h"
 #include "machine.h"
 #include "socket_activation.h"
+#include "stand_in.h"
 #include "supervisor.h"
 
 /* What a connection that cannot move is left for one more request, before it is half-closed: longer than most clients
@@ -78,6 +79,7 @@ static void spawn(void)
         gf_machine_fail(result, error);
         return;
     }
+    gf_stand_in_begin(M.successor.control, M.successor.pid);
     gf_fault_point(M.greeting.generation, "after-spawn", M.successor.control);
     M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_ready_timeout));
     gf_machine_enter(GF_GRACEFUL_STARTING, start);
@@ -109,9 +111,12 @@ void gf_machine_begin_start(void)
 static void abandon_start(int result, const char *why)
 {
     char burial[GF_OUTCOME_REASON_MAX - 256], reason[GF_OUTCOME_REASON_MAX];
+    bool ceased = gf_stand_in_end();
 
     gf_successor_bury(&M.successor, true, burial, sizeof(burial));
     snprintf(reason, sizeof(reason), "%s%s%s", why, *why ? "; " : "", burial);
+    if (ceased)
+        gf_machine_accept_all();
     gf_machine_fail(result, reason);
 }
 
@@ -175,6 +180,7 @@ static void hand_over(const struct cJSON *ready)
     M.successor.last_words_size = 0; /* from now on it writes where we write */
     M.successor.last_words[0] = 0;
     gf_machine_enter(GF_GRACEFUL_WATCHING, watch);
+    gf_stand_in_end();
 }
 
 static void hear_start(void)
@@ -323,22 +329,40 @@ static void ping(void)
     cJSON_Delete(message);
 }
 
-static int first_plain_port(const ghttp_server *s)
+static bool is_offered(int port)
+{
+    const struct cJSON *item;
+
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(M.offer, "http"))
+    {
+        if (cJSON_IsNumber(item) && item->valuedouble == port)
+            return true;
+    }
+    return false;
+}
+
+/* Of those that the new program serves too: on a port that it has dropped nobody would answer. NULL: none. */
+static const struct gf_listener *first_plain_listener(const ghttp_server *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
-        if (!s->listeners[i].tls && s->listeners[i].port)
-            return s->listeners[i].port;
-    return 0;
+        if (!s->listeners[i].tls && s->listeners[i].port && is_offered(s->listeners[i].port))
+            return &s->listeners[i];
+    return NULL;
+}
+
+static bool is_asked(const ghttp_server *s)
+{
+    return s->settings.graceful_health_path[0] == '/' && gf_server_state(s) == GF_SERVER_DRAINING &&
+           first_plain_listener(s);
 }
 
 /* false, with the reason: a server's health path has failed too often. */
 static bool is_healthy(char *why, size_t size)
 {
     for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
-        int port = s->settings.graceful_health_path[0] == '/' ? first_plain_port(s) : 0;
+        const struct gf_listener *listener = is_asked(s) ? first_plain_listener(s) : NULL;
 
-        if (port && gf_server_state(s) == GF_SERVER_DRAINING &&
-            gf_health_check(port, s->settings.graceful_health_path, why, size) < 0)
+        if (listener && gf_health_check(listener->fd, listener->port, s->settings.graceful_health_path, why, size) < 0)
             return ++M.unhealthy < UNHEALTHY_MAX;
     }
     M.unhealthy = 0;

@@ -29,6 +29,7 @@
 #include "keeper_link.h"
 #include "listeners_json.h"
 #include "socket_activation.h"
+#include "state.h"
 
 /* The successor's numbers: control, the listeners, then its way to our standard error, and to the keeper. */
 #define CONTROL_FD 3
@@ -356,12 +357,15 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
 {
     struct spawning sp = {.handed = GF_HANDED_NONE, .ends = {-1, -1}, .error = {-1, -1}};
     pid_t pid = 0;
+    char why[320] = "";
     int result = prepare(&sp, path, listeners);
 
     if (!result && send(sp.ends[0], message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         result = -errno;
     if (!result)
         result = gf_handover_send_ticket_keys(sp.ends[0]);
+    if (!result)
+        result = gf_state_send(sp.ends[0], why, sizeof(why));
     if (!result)
         result = spawn(&sp, path, &pid);
     if (!result) {
@@ -373,7 +377,9 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
             fcntl(successor->standard_error, F_SETFL, O_NONBLOCK);
     } else {
         snprintf(error, error_size, "cannot start \"%s\": %s", path,
-                 result == -ENOEXEC ? "it is not a program for this machine" : strerror(-result));
+                 why[0]               ? why
+                 : result == -ENOEXEC ? "it is not a program for this machine"
+                                      : strerror(-result));
     }
     finish(&sp);
     return result;

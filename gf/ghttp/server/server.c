@@ -16,6 +16,7 @@
 #include "configuration.h"
 #include "cookie_defaults.h"
 #include "routes.h"
+#include "session_settings.h"
 
 ghttp_server *gf_server_new(const char *name)
 {
@@ -223,6 +224,8 @@ static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inherita
     int result = gf_cookie_defaults_check(&s->settings, error, size);
 
     if (!result)
+        result = gf_session_settings_check(&s->settings, error, size);
+    if (!result)
         result = find_addresses(s, &wanted, error, size);
     if (!result)
         result = gf_server_open_logs(s, error, size);
@@ -353,6 +356,11 @@ unsigned gf_server_connections(const ghttp_server *s)
 enum gf_server_state gf_server_state(const ghttp_server *s)
 {
     return atomic_load(&s->state);
+}
+
+bool ghttp_server_is_serving(const ghttp_server *s)
+{
+    return gf_server_state(s) == GF_SERVER_SERVING;
 }
 
 void gf_server_each_listener(ghttp_server *s, void (*fn)(const struct gf_listener *listener, void *arg), void *arg)

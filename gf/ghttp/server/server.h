@@ -24,7 +24,7 @@
 #define GF_SERVER_NAME_MAX 64
 #define GF_SERVER_ERROR_MAX 512
 
-struct gf_session_files;
+struct gf_session_store;
 
 enum gf_server_state { GF_SERVER_NEW, GF_SERVER_SERVING, GF_SERVER_DRAINING, GF_SERVER_STOPPED, GF_SERVER_FAILED };
 
@@ -48,7 +48,7 @@ struct ghttp_server {
     /* What a floor above does at the start once the settings are known; NULL: nothing. 0 or a negative errno, with a
      * sentence left by gf_server_fail(). */
     int (*prepare)(ghttp_server *s);
-    _Atomic(struct gf_session_files *) session_files; /* the service floor's; NULL: no request has needed them yet */
+    _Atomic(struct gf_session_store *) session_store; /* the service floor's; NULL: no request has needed it yet */
     bool stop_asked;                                  /* by ghttp_server_shutdown(); under the state machine's lock */
     int64_t drain_until_ms;                           /* CLOCK_MONOTONIC */
 };

@@ -134,7 +134,11 @@ const struct gf_setting gf_setting_table[] = {
     ROW("sessionHeader", GF_SETTING_BOOL, session_header, "false", 0, 1,
         "whether a header named as sessionIdName is taken for the id too, where there is no such cookie"),
     ROW("sessionMaxCount", GF_SETTING_COUNT, session_max_count, "100000", 1, 100000000,
-        "sessions in the folder; beyond, no new one begins"),
+        "sessions in the folder, where beyond no new one begins, or in memory, where the longest unused one goes"),
+    ROW("sessionStorage", GF_SETTING_TEXT, session_storage, "file", 0, 16,
+        "where sessions are kept: file (sessionPath), memory"),
+    ROW("sessionMemorySize", GF_SETTING_SIZE, session_memory_size, "64m", INT64_C(4) << 20, INT64_C(64) << 30,
+        "the most that sessions in memory take, beyond which the longest unused one goes"),
 };
 const size_t gf_setting_count = sizeof(gf_setting_table) / sizeof(*gf_setting_table);
 _Static_assert(sizeof(gf_setting_table) / sizeof(*gf_setting_table) <= GF_SETTINGS_MAX, "a mark for each setting");

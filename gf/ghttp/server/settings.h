@@ -64,6 +64,8 @@ struct gf_settings {
     int64_t session_max_age;
     int64_t session_cookie_max_age;
     int64_t session_max_count;
+    char *session_storage;
+    int64_t session_memory_size;
     char *pid_file;
     bool stable_pid;
     bool systemd_fd_store;

@@ -36,7 +36,7 @@ static void refuse(ghttp_request *r, const char *scheme, const char *realm, cons
 {
     const char *value = gf_arena_printf(r->arena, "%s realm=\"%s\"%s", scheme, realm ? realm : "restricted", more);
 
-    ghttp_response_write_status(r, 401);
+    ghttp_response_set_status(r, 401);
     if (!value || ghttp_response_set_header(r, "WWW-Authenticate", value) != 0)
         ghttp_response_fail(r, "its headers leave no room for WWW-Authenticate");
 }

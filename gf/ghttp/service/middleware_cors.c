@@ -78,5 +78,5 @@ void ghttp_middleware_cors(ghttp_request *r)
     else if (allowed)
         answer_preflight(r, cors);
     else
-        ghttp_response_write_status(r, 403);
+        ghttp_response_set_status(r, 403);
 }

@@ -166,7 +166,7 @@ void ghttp_middleware_rate_limit(ghttp_request *r)
         return;
     }
     const char *seconds = gf_arena_printf(r->arena, "%ld", wait);
-    ghttp_response_write_status(r, 429);
+    ghttp_response_set_status(r, 429);
     if (seconds)
         ghttp_response_set_header(r, "Retry-After", seconds);
 }

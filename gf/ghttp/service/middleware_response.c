@@ -8,6 +8,7 @@
 #include "../message/arena.h"
 #include "../message/ascii.h"
 #include "../message/request.h"
+#include "../message/status.h"
 
 #define DATA_KEY "ghttp_response_set_data"
 #define ERROR_KEY "ghttp_response_set_error"
@@ -17,11 +18,8 @@ struct error {
     const char *message;
 };
 
-/* Of what has no error of its own; the last is for all other statuses. */
-static const struct {
-    int status;
-    struct error error;
-} statuses[] = {{200, {0, "OK"}}, {403, {61, "Not Authorized"}}, {404, {65, "Not Found"}}, {0, {64, "Unknown Error"}}};
+/* GoFrame's code of a status that has none of its own. */
+#define UNKNOWN_ERROR 64
 
 static void delete_json(void *json)
 {
@@ -61,25 +59,34 @@ static bool is_stream(const ghttp_request *r)
     return false;
 }
 
-static const struct error *find_error(const ghttp_request *r)
+/* Where the program has not set an error. GoFrame says "Unknown Error" of 201 and 405 alike, which helps nobody. */
+static struct error error_of_status(int status)
+{
+    const char *text = gf_status_text(status);
+
+    if (status >= 200 && status < 300)
+        return (struct error){0, "OK"};
+    if (status == 403)
+        return (struct error){61, "Not Authorized"};
+    if (status == 404)
+        return (struct error){65, "Not Found"};
+    return (struct error){UNKNOWN_ERROR, text ? text : "Unknown Error"};
+}
+
+static struct error find_error(const ghttp_request *r)
 {
     const struct error *error = ghttp_request_value(r, ERROR_KEY);
-    size_t i = 0;
 
-    if (error)
-        return error;
-    while (statuses[i].status && statuses[i].status != r->response.status)
-        i++;
-    return &statuses[i].error;
+    return error ? *error : error_of_status(r->response.status);
 }
 
 /* The data is only lent to the object. */
 static void write_object(ghttp_request *r)
 {
-    const struct error *error = find_error(r);
+    struct error error = find_error(r);
     cJSON *object = cJSON_CreateObject(), *data = ghttp_request_value(r, DATA_KEY);
-    bool good = cJSON_AddNumberToObject(object, "code", error->code) &&
-                cJSON_AddStringToObject(object, "message", error->message) &&
+    bool good = cJSON_AddNumberToObject(object, "code", error.code) &&
+                cJSON_AddStringToObject(object, "message", error.message) &&
                 (data ? cJSON_AddItemReferenceToObject(object, "data", data) != 0
                       : cJSON_AddNullToObject(object, "data") != NULL);
 

@@ -1,15 +1,14 @@
 /*
  * Sessions as handlers see them: read when a request first asks, saved before its response goes out.
  *
- * A request works on its own view. At the end only what it has changed is put into what the file says by then, under
- * the session's lock: of two requests at once the later one wins for each key, not for the whole. A session that has
+ * A request works on its own view. At the end only what it has changed is put into what the store has by then, in
+ * one step: of two requests at once the later one wins for each key, not for the whole. A session that has
  * ended meanwhile, or got another id, is not brought back by a request that still knew it.
  *
  * An id is used only if it has the shape of one and there is a session of it; for a new session a new id is made,
  * whatever the client has sent, so that nobody can plant one. Thread: the request's own.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,15 +18,13 @@
 #include "../message/request.h"
 #include "../server/cookie_defaults.h"
 #include "../server/server.h"
-#include "session_files.h"
 #include "session_id.h"
 #include "session_record.h"
+#include "session_stores.h"
 
 #define MAX_AGE_SECONDS (400L * 24 * 60 * 60)
 /* A use moves the end of a session, and its cookie's, once this part of its age has gone by: not at each request. */
 #define REFRESH_PART 16
-/* A folder that cannot be used is said so often. */
-#define COMPLAINT_INTERVAL_MS 60000
 
 struct entry {
     struct entry *next;
@@ -37,7 +34,8 @@ struct entry {
 };
 
 struct gf_session {
-    const char *id;     /* there is a file of it; NULL: there is none */
+    int error;          /* why it could not be read; 0: it could, or there is none */
+    const char *id;     /* there is a text of it in the store; NULL: there is none */
     const char *new_id; /* under which it will be saved; NULL: id */
     struct entry *entries;
     int64_t max_age_ms; /* 0: as the settings say */
@@ -47,51 +45,6 @@ struct gf_session {
     bool refreshed; /* the cookie is to be sent again */
     bool queued;    /* end_request() will be called */
 };
-
-/* ---- the folder ---- */
-
-static void complain(const char *reason)
-{
-    static _Atomic int64_t complained_ms;
-    int64_t now = gf_session_files_now(NULL), last = atomic_load(&complained_ms);
-
-    if ((!last || now - last >= COMPLAINT_INTERVAL_MS) && atomic_compare_exchange_strong(&complained_ms, &last, now))
-        glog_error("sessions cannot be kept: %s", reason);
-}
-
-static int open_files(ghttp_server *server, struct gf_session_files **ret_files)
-{
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    struct gf_session_files *files;
-    char error[512];
-    int result = 0;
-
-    pthread_mutex_lock(&lock);
-    files = atomic_load(&server->session_files);
-    if (!files) {
-        result = gf_session_files_open(server->settings.session_path, server->settings.session_max_count, NULL, &files,
-                                       error, sizeof(error));
-        if (!result)
-            atomic_store(&server->session_files, files);
-    }
-    pthread_mutex_unlock(&lock);
-    if (result < 0)
-        complain(error);
-    else
-        *ret_files = files;
-    return result;
-}
-
-/* Opened by the first request of the server that needs it, then kept. */
-static int find_files(ghttp_request *r, struct gf_session_files **ret_files)
-{
-    struct gf_session_files *files = atomic_load(&r->server->session_files);
-
-    if (!files)
-        return open_files(r->server, ret_files);
-    *ret_files = files;
-    return 0;
-}
 
 /* ---- the view ---- */
 
@@ -195,51 +148,31 @@ static int apply(const struct gf_session *session, struct gf_session_record *rec
     return result;
 }
 
-static int read_record(struct gf_session_files *files, const char *id, struct gf_session_record *record,
-                       int64_t *ret_ends_ms)
+/* What an update of the store is about. */
+struct saving {
+    const ghttp_request *r;
+    const struct gf_session *session;
+    struct gf_session_store *store;
+    bool ends; /* no value is left */
+};
+
+/* Puts what this request has changed into what the session says by now. */
+static int merge(void *arg, const char *text, char **ret_text, int64_t *ret_ends_ms)
 {
-    char *text;
-    int result = gf_session_files_read(files, id, &text, ret_ends_ms);
-
-    if (result < 0)
-        return result;
-    result = gf_session_record_parse(record, text);
-    free(text);
-    return result;
-}
-
-static int write_record(ghttp_request *r, const struct gf_session *session, struct gf_session_files *files,
-                        const struct gf_session_record *record)
-{
-    int64_t max_age = record->max_age_ms ? record->max_age_ms : r->server->settings.session_max_age;
-    char *text = gf_session_record_print(record);
-    int result = -ENOMEM;
-
-    if (text)
-        result = gf_session_files_write(files, session->new_id ? session->new_id : session->id, text,
-                                        gf_session_files_now(files) + max_age);
-    free(text);
-    return result;
-}
-
-/* With the lock. *ret_id: where it is now; NULL: it has ended. -ENOENT: it has ended before, by another request. */
-static int merge(ghttp_request *r, const struct gf_session *session, struct gf_session_files *files,
-                 const char **ret_id)
-{
+    struct saving *saving = arg;
     struct gf_session_record record;
-    int64_t ends_ms;
-    int result = session->id ? read_record(files, session->id, &record, &ends_ms) : gf_session_record_init(&record);
+    int result = text ? gf_session_record_parse(&record, text) : gf_session_record_init(&record);
 
     if (result < 0)
         return result;
-    result = apply(session, &record);
-    bool empty = gf_session_record_is_empty(&record);
-    if (!result && !empty)
-        result = write_record(r, session, files, &record);
-    if (!result && session->id && (empty || session->new_id))
-        result = gf_session_files_remove(files, session->id);
-    if (!result)
-        *ret_id = empty ? NULL : session->new_id ? session->new_id : session->id;
+    result = apply(saving->session, &record);
+    saving->ends = gf_session_record_is_empty(&record);
+    int64_t max_age = record.max_age_ms ? record.max_age_ms : saving->r->server->settings.session_max_age;
+    if (!result && !saving->ends) {
+        *ret_text = gf_session_record_print(&record);
+        *ret_ends_ms = saving->store->now_ms() + max_age;
+        result = *ret_text ? 0 : -ENOMEM;
+    }
     gf_session_record_finish(&record);
     return result;
 }
@@ -252,30 +185,34 @@ static void forget_changes(struct gf_session *session)
     session->cleared = session->max_age_changed = session->changed = session->refreshed = false;
 }
 
+/* -ENOENT: another request has ended the session, so there is nothing to complain of. */
+static void report(const struct gf_session_store *store, int result)
+{
+    if (result == -ENOSPC)
+        gf_session_stores_complain(store->kind->full);
+    else if (result < 0 && result != -ENOENT && !store->kind->logs)
+        glog_error("a session was not saved: %s", strerror(-result));
+}
+
 static void save(ghttp_request *r, struct gf_session *session)
 {
-    const char *locked = session->id ? session->id : session->new_id, *id = NULL;
+    const char *id = session->new_id ? session->new_id : session->id;
     bool tells = session->new_id || session->max_age_changed || session->refreshed;
-    struct gf_session_files *files;
-    int result = find_files(r, &files);
+    struct saving saving = {.r = r, .session = session};
+    int result = gf_session_stores_find(r->server, &saving.store);
 
     if (result < 0)
         return;
-    gf_session_files_lock(files, locked);
-    result = merge(r, session, files, &id);
-    gf_session_files_unlock(files, locked);
-    gf_session_files_sweep(files);
-    if (result == -ENOSPC)
-        complain("their folder is full (sessionMaxCount, or the disk)");
-    else if (result < 0 && result != -ENOENT)
-        glog_error("a session was not saved: %s", strerror(-result));
+    result = saving.store->kind->update(saving.store, session->id, session->new_id, merge, &saving);
+    saving.store->kind->sweep(saving.store);
+    report(saving.store, result);
     if (result < 0)
         return;
-    if (id && tells)
+    if (!saving.ends && tells)
         set_cookie(r, session, id);
-    else if (!id && session->id)
+    else if (saving.ends && session->id)
         set_cookie(r, session, NULL);
-    session->id = id;
+    session->id = saving.ends ? NULL : id;
 }
 
 static void end_request(ghttp_request *r, void *arg)
@@ -333,40 +270,58 @@ static int take_values(ghttp_request *r, struct gf_session *session, const struc
 }
 
 /* A session lives on by being used. */
-static void refresh(ghttp_request *r, struct gf_session *session, struct gf_session_files *files, int64_t ends_ms)
+static void refresh(ghttp_request *r, struct gf_session *session, struct gf_session_store *store, int64_t ends_ms)
 {
-    int64_t max_age = max_age_of(r, session), now = gf_session_files_now(files);
+    int64_t max_age = max_age_of(r, session), now = store->now_ms();
 
     if (ends_ms - now > max_age - max_age / REFRESH_PART)
         return;
-    if (gf_session_files_touch(files, session->id, now + max_age) == 0 && queue(r, session) == 0)
+    if (store->kind->touch(store, session->id, now + max_age) == 0 && queue(r, session) == 0)
         session->refreshed = true;
-    gf_session_files_sweep(files);
+    store->kind->sweep(store);
+}
+
+static int read_values(ghttp_request *r, struct gf_session *session, struct gf_session_store *store, const char *id,
+                       int64_t *ret_ends_ms)
+{
+    struct gf_session_record record;
+    char *text;
+    int result = store->kind->read(store, id, &text, ret_ends_ms);
+
+    if (result < 0)
+        return result;
+    result = gf_session_record_parse(&record, text);
+    free(text);
+    if (result < 0)
+        return result;
+    result = take_values(r, session, &record);
+    gf_session_record_finish(&record);
+    return result;
 }
 
 static void load(ghttp_request *r, struct gf_session *session)
 {
     const char *id = find_id(r);
-    struct gf_session_record record;
-    struct gf_session_files *files;
+    struct gf_session_store *store;
     int64_t ends_ms;
+    int result = id ? gf_session_stores_find(r->server, &store) : 0;
 
-    if (!id || find_files(r, &files) < 0)
+    if (!id || result < 0) {
+        session->error = result;
         return;
-    int result = read_record(files, id, &record, &ends_ms);
-    if (!result) {
-        result = take_values(r, session, &record);
-        gf_session_record_finish(&record);
     }
+    result = read_values(r, session, store, id, &ends_ms);
     if (!result) {
         session->id = id;
-        refresh(r, session, files, ends_ms);
+        refresh(r, session, store, ends_ms);
         return;
     }
     session->entries = NULL;
     session->max_age_ms = 0;
-    if (result != -ENOENT)
+    if (result != -ENOENT && !store->kind->logs)
         glog_error("a session was not read: %s", strerror(-result));
+    if (result != -ENOENT && result != -EBADMSG) /* what is damaged will not become readable again */
+        session->error = result;
 }
 
 static struct gf_session *find_session(ghttp_request *r)
@@ -390,6 +345,13 @@ const char *ghttp_session_id(ghttp_request *r)
     if (!session || is_empty(session))
         return NULL;
     return session->new_id ? session->new_id : session->id;
+}
+
+int ghttp_session_error(ghttp_request *r)
+{
+    const struct gf_session *session = find_session(r);
+
+    return session ? session->error : -ENOMEM;
 }
 
 const char *ghttp_session_get(ghttp_request *r, const char *key)
@@ -417,13 +379,17 @@ static int make_new_id(ghttp_request *r, struct gf_session *session)
 /* Makes sure that there is a session that a value can be set in. */
 static int begin(ghttp_request *r, struct gf_session *session)
 {
-    struct gf_session_files *files;
+    struct gf_session_store *store;
 
     if (session->id || session->new_id)
         return 0;
+    if (session->error) /* there may be one: it is not to be lost for a new one */
+        return session->error;
     if (r->response.sent)
         return -EALREADY;
-    int result = find_files(r, &files);
+    int result = gf_session_stores_find(r->server, &store);
+    if (!result)
+        result = store->kind->check(store);
     return result < 0 ? result : make_new_id(r, session);
 }
 

@@ -32,9 +32,9 @@
 #define NAME_SIZE (GF_SESSION_ID_SIZE + sizeof(TEMPORARY))
 
 struct gf_session_files {
+    struct gf_session_store store;
     int folder;
     int lock;
-    int64_t (*now_ms)(void);
     pthread_mutex_t stripes[STRIPES];
     int64_t max_count;
     _Atomic int64_t count; /* as the last whole sweep has counted, and what has changed since */
@@ -44,17 +44,11 @@ struct gf_session_files {
     int64_t seen; /* of this round through the folder */
 };
 
-static int64_t real_time_ms(void)
-{
-    struct timespec now;
+static const struct gf_session_store_kind kind;
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t gf_session_files_now(const struct gf_session_files *files)
+static struct gf_session_files *files_of(struct gf_session_store *store)
 {
-    return files ? files->now_ms() : real_time_ms();
+    return (struct gf_session_files *)store;
 }
 
 static int64_t ends_ms_of(const struct stat *file)
@@ -127,7 +121,7 @@ static int open_lock(int folder, char *error, size_t size)
 }
 
 int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)(void),
-                          struct gf_session_files **ret_files, char *error, size_t error_size)
+                          struct gf_session_store **ret_store, char *error, size_t error_size)
 {
     struct gf_session_files *files = calloc(1, sizeof(*files));
     int result;
@@ -143,12 +137,12 @@ int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)
     result = files->lock = open_lock(files->folder, error, error_size);
     if (result < 0)
         goto fail_folder;
-    files->now_ms = now_ms ? now_ms : real_time_ms;
+    gf_session_store_init(&files->store, &kind, now_ms);
     files->max_count = max_count;
     for (size_t i = 0; i < STRIPES; i++)
         pthread_mutex_init(&files->stripes[i], NULL);
     pthread_mutex_init(&files->sweep_lock, NULL);
-    *ret_files = files;
+    *ret_store = &files->store;
     return 0;
 fail_folder:
     close(files->folder);
@@ -157,10 +151,10 @@ fail:
     return result;
 }
 
-void gf_session_files_close(struct gf_session_files *files)
+static void close_store(struct gf_session_store *store)
 {
-    if (!files)
-        return;
+    struct gf_session_files *files = files_of(store);
+
     for (size_t i = 0; i < STRIPES; i++)
         pthread_mutex_destroy(&files->stripes[i]);
     pthread_mutex_destroy(&files->sweep_lock);
@@ -190,7 +184,8 @@ static void lock_file(const struct gf_session_files *files, size_t stripe, short
         ;
 }
 
-void gf_session_files_lock(struct gf_session_files *files, const char *id)
+/* Between these two nobody else who locks reads or changes the session of this id. May block for a moment. */
+static void lock_session(struct gf_session_files *files, const char *id)
 {
     size_t stripe = stripe_of(id);
 
@@ -198,7 +193,7 @@ void gf_session_files_lock(struct gf_session_files *files, const char *id)
     lock_file(files, stripe, F_WRLCK);
 }
 
-void gf_session_files_unlock(struct gf_session_files *files, const char *id)
+static void unlock_session(struct gf_session_files *files, const char *id)
 {
     size_t stripe = stripe_of(id);
 
@@ -233,9 +228,9 @@ static int read_open(const struct gf_session_files *files, int fd, char **ret_te
 
     if (fstat(fd, &file) < 0)
         return -errno;
-    if (!S_ISREG(file.st_mode) || file.st_size < 0 || (size_t)file.st_size > GF_SESSION_FILE_MAX)
+    if (!S_ISREG(file.st_mode) || file.st_size < 0 || (size_t)file.st_size > GF_SESSION_TEXT_MAX)
         return -EBADMSG;
-    if (ends_ms_of(&file) <= files->now_ms())
+    if (ends_ms_of(&file) <= files->store.now_ms())
         return -ENOENT;
     text = malloc((size_t)file.st_size + 1);
     if (!text)
@@ -250,8 +245,9 @@ static int read_open(const struct gf_session_files *files, int fd, char **ret_te
     return 0;
 }
 
-int gf_session_files_read(struct gf_session_files *files, const char *id, char **ret_text, int64_t *ret_ends_ms)
+static int read_session(struct gf_session_store *store, const char *id, char **ret_text, int64_t *ret_ends_ms)
 {
+    const struct gf_session_files *files = files_of(store);
     int fd, result;
 
     if (!gf_session_id_is_shaped(id))
@@ -302,7 +298,8 @@ static int write_temporary(const struct gf_session_files *files, const char *nam
     return result;
 }
 
-int gf_session_files_write(struct gf_session_files *files, const char *id, const char *text, int64_t ends_ms)
+/* Replaces the content or makes the file, locked. */
+static int write_session(struct gf_session_files *files, const char *id, const char *text, int64_t ends_ms)
 {
     char name[NAME_SIZE];
     bool is_new;
@@ -310,7 +307,7 @@ int gf_session_files_write(struct gf_session_files *files, const char *id, const
 
     if (!gf_session_id_is_shaped(id))
         return -EINVAL;
-    if (strlen(text) > GF_SESSION_FILE_MAX)
+    if (strlen(text) > GF_SESSION_TEXT_MAX)
         return -E2BIG;
     is_new = faccessat(files->folder, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
     if (is_new && atomic_load(&files->count) >= files->max_count)
@@ -326,8 +323,9 @@ int gf_session_files_write(struct gf_session_files *files, const char *id, const
     return result;
 }
 
-int gf_session_files_touch(struct gf_session_files *files, const char *id, int64_t ends_ms)
+static int touch_session(struct gf_session_store *store, const char *id, int64_t ends_ms)
 {
+    const struct gf_session_files *files = files_of(store);
     struct timespec times[2];
 
     if (!gf_session_id_is_shaped(id))
@@ -336,7 +334,8 @@ int gf_session_files_touch(struct gf_session_files *files, const char *id, int64
     return utimensat(files->folder, id, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-int gf_session_files_remove(struct gf_session_files *files, const char *id)
+/* 0 also if there is none. */
+static int remove_session(struct gf_session_files *files, const char *id)
 {
     if (!gf_session_id_is_shaped(id))
         return -EINVAL;
@@ -344,6 +343,38 @@ int gf_session_files_remove(struct gf_session_files *files, const char *id)
         return errno == ENOENT ? 0 : -errno;
     atomic_fetch_sub(&files->count, 1);
     return 0;
+}
+
+static int change(struct gf_session_files *files, const char *id, const char *new_id, gf_session_edit *edit, void *arg)
+{
+    char *text = NULL, *next = NULL;
+    int64_t ends_ms = 0;
+    int result = id ? read_session(&files->store, id, &text, &ends_ms) : 0;
+
+    if (!result)
+        result = edit(arg, text, &next, &ends_ms);
+    if (!result && next)
+        result = write_session(files, new_id ? new_id : id, next, ends_ms);
+    if (!result && id && (!next || new_id))
+        result = remove_session(files, id);
+    free(next);
+    free(text);
+    return result;
+}
+
+/* Nobody knows a new id yet, so one lock does for both. */
+static int update_session(struct gf_session_store *store, const char *id, const char *new_id, gf_session_edit *edit,
+                          void *arg)
+{
+    struct gf_session_files *files = files_of(store);
+    const char *locked = id ? id : new_id;
+
+    if (!gf_session_id_is_shaped(locked))
+        return -EINVAL;
+    lock_session(files, locked);
+    int result = change(files, id, new_id, edit, arg);
+    unlock_session(files, locked);
+    return result;
 }
 
 /* ---- what has ended ---- */
@@ -370,7 +401,7 @@ static bool sweep_entry(struct gf_session_files *files, const char *name)
         return false;
     ends_ms = is_session ? ends_ms_of(&file)
                          : (int64_t)file.st_ctim.tv_sec * 1000 + LEFTOVER_MS; /* its mtime may be set already */
-    if (ends_ms > files->now_ms()) {
+    if (ends_ms > files->store.now_ms()) {
         files->seen += is_session;
         return false;
     }
@@ -406,9 +437,10 @@ static unsigned sweep_some(struct gf_session_files *files)
     return removed;
 }
 
-unsigned gf_session_files_sweep(struct gf_session_files *files)
+static unsigned sweep_store(struct gf_session_store *store)
 {
-    int64_t now = files->now_ms();
+    struct gf_session_files *files = files_of(store);
+    int64_t now = files->store.now_ms();
     unsigned removed = 0;
 
     if (pthread_mutex_trylock(&files->sweep_lock))
@@ -425,3 +457,17 @@ unsigned gf_session_files_sweep(struct gf_session_files *files)
     pthread_mutex_unlock(&files->sweep_lock);
     return removed;
 }
+
+static int check_store(struct gf_session_store *store)
+{
+    (void)store;
+    return 0;
+}
+
+static const struct gf_session_store_kind kind = {.full = "their folder is full (sessionMaxCount, or the disk)",
+                                                  .read = read_session,
+                                                  .update = update_session,
+                                                  .touch = touch_session,
+                                                  .sweep = sweep_store,
+                                                  .check = check_store,
+                                                  .close = close_store};
