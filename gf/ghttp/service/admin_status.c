@@ -293,8 +293,8 @@ static cJSON *make_server(ghttp_server *s, const ghttp_request *asker)
     static const struct gf_service_counters none;
     enum gf_server_state state = gf_server_state(s);
     /* Before its start and after its end a server's service is not there to be read. */
-    const struct gf_service_counters *counters =
-        state == GF_SERVER_SERVING || state == GF_SERVER_DRAINING ? &s->service.counters : &none;
+    bool is_there = state == GF_SERVER_SERVING || state == GF_SERVER_DRAINING;
+    const struct gf_service_counters *counters = is_there ? &s->service.counters : &none;
     cJSON *object = cJSON_CreateObject();
     struct listing listing = {.array = cJSON_CreateArray(), .complete = object != NULL};
 
@@ -312,7 +312,7 @@ static cJSON *make_server(ghttp_server *s, const ghttp_request *asker)
     put_count(object, "raced", &counters->raced, &listing.complete);
     put_count(object, "cut", &counters->cut, &listing.complete);
     if (asker)
-        put_item(object, "running", make_running(s, asker), &listing.complete);
+        put_item(object, "running", is_there ? make_running(s, asker) : cJSON_CreateArray(), &listing.complete);
     return whole_or_none(object, listing.complete);
 }
 
