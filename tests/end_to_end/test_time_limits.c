@@ -144,6 +144,7 @@ Test(time_limits, leave_alone_what_is_in_time)
     cr_expect(eq(int, process_wait_line(server, "failed: in time; at middleware_server.c:", PATIENCE_MS), 0));
     a = ask("GET /long/client", "X-Forwarded-For: 192.0.2.7\r\n", "");
     cr_expect(eq(str, a->body, "192.0.2.7"));
+    cr_expect(eq(int, process_wait_line(server, ", 192.0.2.7, \"\", \"\", via 127.0.0.1", PATIENCE_MS), 0));
     a = ask("GET /long/absent", "", "");
     cr_expect(eq(int, a->status, 404));
 }

@@ -135,11 +135,11 @@ static struct gf_running *insert_running(struct gf_running *running, size_t *cou
     return &running[at];
 }
 
-static size_t list_running(const struct gf_lane *lane, struct gf_running *running, size_t count, size_t room)
+static size_t list_waiting(const struct gf_wait_list *list, struct gf_running *running, size_t count, size_t room)
 {
     const struct gf_connection *c;
 
-    TAILQ_FOREACH(c, &lane->waits[GF_WAIT_HANDLER], in_wait)
+    TAILQ_FOREACH(c, list, in_wait)
     {
         const struct gf_exchange *x = c->exchange;
         struct gf_running *entry;
@@ -155,6 +155,13 @@ static size_t list_running(const struct gf_lane *lane, struct gf_running *runnin
                  x->request.route ? x->request.route->path : "(no route)"); /* its middleware runs */
     }
     return count;
+}
+
+/* Those that wait for more of a body have their handlers too. */
+static size_t list_running(const struct gf_lane *lane, struct gf_running *running, size_t count, size_t room)
+{
+    count = list_waiting(&lane->waits[GF_WAIT_HANDLER], running, count, room);
+    return list_waiting(&lane->waits[GF_WAIT_READ], running, count, room);
 }
 
 size_t gf_branch_running(const struct gf_branch *branch, struct gf_running *running, size_t count, size_t room)

@@ -71,6 +71,9 @@ struct gf_transport {
     /* Sends what the response has so far; from then on it is a stream. 0, -EPIPE: the client has gone, or -ENOMEM,
      * -EAGAIN. */
     int (*flush)(struct ghttp_request *r);
+    /* The next bytes of a body that is streamed: their number, 0 at its end, or -EMSGSIZE, -ETIMEDOUT, -ECONNRESET,
+     * -EPIPE. Waits for them. */
+    ssize_t (*read)(struct ghttp_request *r, void *data, size_t size);
 };
 
 struct ghttp_request {
@@ -85,6 +88,8 @@ struct ghttp_request {
     struct gf_fields headers; /* as sent, values trimmed */
     struct gf_buffer body;    /* to be read once it is whole; see spool.h */
     struct gf_spool spool;
+    bool streamed;    /* the body is not collected: the handler reads it from the transport */
+    size_t body_read; /* of a collected body, by ghttp_request_read() */
     bool secure;
     struct gf_logger *error_log; /* where to report what went wrong with it (gf/glog/logger.h); NULL: standard error */
     struct sockaddr_storage peer;

@@ -138,6 +138,8 @@ static void fill(struct gf_binding *binding, const struct gf_pattern *pattern, s
         .arg = wish->arg,
         .middleware = wish->middleware,
         .middleware_count = wish->middleware_count,
+        .streams = wish->streams,
+        .body_max = wish->body_max,
         .name = wish->name,
         .place = wish->place,
         .pace = &binding->pace,

@@ -196,6 +196,23 @@ static void serve_in_time(ghttp_request *r, const ghttp_timeout *limit, int64_t 
     }
 }
 
+/*
+ * A handler that reads the body itself cannot be left to run on without the connection, so it runs here. Its reading
+ * ends at the limit, and what it has made by then is replaced.
+ */
+static void serve_streamed(ghttp_request *r, const ghttp_timeout *limit, int64_t deadline_ms)
+{
+    int64_t before = r->deadline_ms;
+
+    r->deadline_ms = deadline_ms;
+    ghttp_request_next(r);
+    r->deadline_ms = before;
+    if (r->response.sent || now_ms() < deadline_ms)
+        return;
+    ghttp_response_clear(r);
+    answer_late(r, limit);
+}
+
 void ghttp_middleware_timeout(ghttp_request *r)
 {
     const ghttp_timeout *limit = ghttp_request_arg(r);
@@ -215,5 +232,8 @@ void ghttp_middleware_timeout(ghttp_request *r)
     deadline_ms = now_ms() + limit->ms;
     if (r->deadline_ms && r->deadline_ms < deadline_ms)
         deadline_ms = r->deadline_ms;
-    serve_in_time(r, limit, deadline_ms);
+    if (r->streamed)
+        serve_streamed(r, limit, deadline_ms);
+    else
+        serve_in_time(r, limit, deadline_ms);
 }
