@@ -99,29 +99,17 @@ static int serve(const gcfg *cfg, ghttp_rate_limit *limit)
     return ghttp_server_run(s);
 }
 
-/* The program's own part of the file, "app". 0 where there is no file: the defaults do. */
-static int load_configuration(gcfg **ret_cfg)
-{
-    char path[4096], error[512];
-    int result = gcfg_find(path, sizeof(path));
-
-    *ret_cfg = NULL;
-    if (result < 0)
-        return 0;
-    result = gcfg_load(path, ret_cfg, error, sizeof(error));
-    if (result < 0)
-        fprintf(stderr, "%s\n", error);
-    return result;
-}
-
 int main(void)
 {
     ghttp_rate_limit *limit = NULL;
+    char error[512];
     gcfg *cfg;
     int status = 1;
 
-    if (load_configuration(&cfg) < 0)
+    if (gcfg_load_found(&cfg, error, sizeof(error)) < 0) { /* the program's own part of it is "app" */
+        fprintf(stderr, "%s\n", error);
         return 1;
+    }
     limit = ghttp_rate_limit_new(gcfg_double(cfg, "app.loginsPerSecond", 0.5),
                                  (unsigned)gcfg_int(cfg, "app.loginsAtOnce", 10));
     if (!limit)

@@ -65,7 +65,17 @@ Test(rest_api_restart, nobody_is_logged_out)
     rest_user_finish(&anna);
 }
 
-/* The new process finds no database: the old one serves on, and the next restart is fine. */
+/* A restart whose new process finds no database. */
+static void fail_to_restart(void)
+{
+    cr_assert(zero(int, rest_api_configure(&api, "  database: absent/tasks.db\n")));
+    process_mark(api.process);
+    cr_assert(zero(int, kill(api.pid, SIGUSR1)));
+    cr_assert(zero(int, process_wait_line(api.process, "restart failed", PATIENCE_MS)));
+    cr_assert(zero(int, rest_api_configure(&api, NULL)));
+}
+
+/* The old process serves on, and the next restart is fine. */
 Test(rest_api_restart, a_new_process_without_a_database_changes_nothing)
 {
     struct rest_user anna;
@@ -73,13 +83,9 @@ Test(rest_api_restart, a_new_process_without_a_database_changes_nothing)
 
     rest_user_init(&anna, api.port);
     cr_assert(zero(int, rest_user_join(&anna, "anna")));
-    cr_assert(zero(int, rest_api_configure(&api, "  database: absent/tasks.db\n")));
-    process_mark(api.process);
-    cr_assert(zero(int, kill(first, SIGUSR1)));
-    cr_assert(zero(int, process_wait_line(api.process, "restart failed", PATIENCE_MS)));
+    fail_to_restart();
     cr_expect(zero(int, process_wait_line(api.process, "database absent/tasks.db: unable to open", 10000)));
     cr_expect(eq(int, rest_user_ask(&anna, "POST", "/tasks", "{\"title\":\"still here\"}"), 201));
-    cr_assert(zero(int, rest_api_configure(&api, NULL)));
     cr_expect(gt(int, rest_api_restart(&api), 0));
     cr_expect(ne(int, api.pid, first));
     cr_expect(eq(int, rest_user_ask(&anna, "GET", "/tasks/1", NULL), 200));
@@ -345,6 +351,8 @@ Test(rest_api_restart, acknowledged_writes_are_there_exactly_once)
         cr_assert(zero(int, pthread_create(&workers[i].thread, NULL, i < WRITERS ? work : look, &workers[i])));
     for (int i = 0; i < RESTARTS; i++) {
         expect_progress(workers, count);
+        if (i == RESTARTS / 2)
+            fail_to_restart();
         cr_assert(gt(int, rest_api_restart(&api), 0));
     }
     expect_progress(workers, count);

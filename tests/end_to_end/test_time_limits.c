@@ -144,8 +144,34 @@ Test(time_limits, leave_alone_what_is_in_time)
     cr_expect(eq(int, process_wait_line(server, "failed: in time; at middleware_server.c:", PATIENCE_MS), 0));
     a = ask("GET /long/client", "X-Forwarded-For: 192.0.2.7\r\n", "");
     cr_expect(eq(str, a->body, "192.0.2.7"));
+    cr_expect(eq(int, process_wait_line(server, ", 192.0.2.7, \"\", \"\", via 127.0.0.1", PATIENCE_MS), 0));
     a = ask("GET /long/absent", "", "");
     cr_expect(eq(int, a->status, 404));
+}
+
+/* The handler's end and the limit come at the same time: every answer is the one or the other, whole. */
+Test(time_limits, and_handlers_that_end_with_them)
+{
+    int in_time = 0, late = 0;
+
+    for (int i = 0; i < 400; i++) {
+        char line[64], body[32];
+        const struct answer *a;
+
+        snprintf(line, sizeof(line), "GET /race?us=%d", i * 15);
+        snprintf(body, sizeof(body), "done %d", i * 15);
+        a = ask(line, "X-Mine: 1\r\n", "");
+        expect_header(a, "X-Raced", a->status == 200 ? "1" : "(none)");
+        if (a->status == 200)
+            cr_expect(eq(str, a->body, body));
+        else
+            cr_expect(eq(str, a->body, "Service Unavailable"));
+        cr_expect(a->status == 200 || a->status == 503, "%d", a->status);
+        in_time += a->status == 200;
+        late += a->status == 503;
+    }
+    cr_expect(gt(int, late, 0));
+    cr_expect(gt(int, in_time + late, 399));
 }
 
 Test(time_limits, the_inner_one_counts_in_another)

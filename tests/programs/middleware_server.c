@@ -74,6 +74,14 @@ static void wait_at_gate(ghttp_request *r)
            (const char *)ghttp_request_body(r, NULL));
 }
 
+/* Takes `?us=` microseconds, as long as the limit or nearly so. */
+static void race(ghttp_request *r)
+{
+    usleep((unsigned)ghttp_request_get_int(r, "us", 0));
+    ghttp_response_set_header(r, "X-Raced", ghttp_request_header(r, "X-Mine"));
+    ghttp_response_writef(r, "done %s", ghttp_request_get(r, "us"));
+}
+
 static void fail_in_time(ghttp_request *r)
 {
     ghttp_response_fail(r, "in time");
@@ -113,7 +121,8 @@ static void bind_all(ghttp_server *s)
     static const ghttp_user users[] = {{"ann", "secret"}, {NULL, NULL}};
     static const ghttp_basic_auth auth = {.users = users};
     static const ghttp_cors cors = {.origins = "https://a.example"};
-    static const ghttp_timeout limit = {.ms = 100, .status = 504, .message = "too slow"}, patience = {.ms = 60000};
+    static const ghttp_timeout limit = {.ms = 100, .status = 504, .message = "too slow"}, patience = {.ms = 60000},
+                               close_limit = {.ms = 3};
     ghttp_group *api, *people, *timed, *patient;
 
     ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_AFTER_OUTPUT, log_request);
@@ -134,6 +143,8 @@ static void bind_all(ghttp_server *s)
     ghttp_group_use(timed, ghttp_middleware_request_id);
     ghttp_group_use_with(timed, ghttp_middleware_timeout, (void *)&limit);
     ghttp_group_all(timed, "/gate", wait_at_gate);
+    ghttp_server_bind_middleware_with(s, "/race", ghttp_middleware_timeout, (void *)&close_limit);
+    ghttp_server_bind(s, "/race", race);
     patient = ghttp_server_group(s, "/long");
     ghttp_group_use_with(patient, ghttp_middleware_timeout, (void *)&patience);
     ghttp_group_get(patient, "/hello", hello);

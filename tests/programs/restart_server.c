@@ -264,6 +264,7 @@ static void set_all(ghttp_server *s)
                                        "idleTimeout",
                                        "readTimeout",
                                        "maxConnections",
+                                       "workers",
                                        "pidFile",
                                        "stablePid",
                                        "systemdFdStore",

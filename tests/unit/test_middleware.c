@@ -820,6 +820,18 @@ Test(middleware, a_time_limit_needs_a_second_thread)
     cr_assert(gf_spare_stop(10000));
 }
 
+Test(middleware, a_time_limit_is_none_for_streamed_bodies)
+{
+    static const ghttp_timeout limit = {.ms = 60000};
+
+    use(ghttp_middleware_timeout, &limit, hello);
+    begin_request();
+    r.streamed = true;
+    run(); /* no second thread is needed */
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(int, served, 1));
+}
+
 Test(middleware, a_time_limit_without_one_is_a_500)
 {
     static const ghttp_timeout limits[] = {{.ms = 0}, {.ms = -1}, {.ms = 86400001}};

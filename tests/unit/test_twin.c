@@ -51,10 +51,12 @@ Test(twin, has_all_that_the_request_had)
     cr_expect(eq(ptr, ghttp_request_value(&twin, "key"), &value));
     cr_expect(eq(int, ghttp_response_flush(&twin), -ENOTSUP));
     ghttp_response_write(&twin, "after");
+    cr_expect(eq(i64, ghttp_request_read(&twin, (char[3]){0}, 3), 3));
     cr_expect(eq(str, twin.response.body.data, "before after"));
     gf_twin_end(&r, &twin);
     cr_expect(eq(str, r.response.body.data, "before after"));
     cr_expect(not(zero(ptr, ghttp_request_json(&r))));
+    cr_expect(eq(i64, ghttp_request_read(&r, (char[16]){0}, 16), 4), "it goes on where the twin has ended");
 }
 
 Test(twin, does_not_need_the_wire)

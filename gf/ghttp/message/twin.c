@@ -66,6 +66,7 @@ static void part_with_body(struct ghttp_request *r)
     r->before_output = NULL;
     gf_buffer_init(&r->response.body, GF_RESPONSE_BODY_MAX);
     r->response.file_fd = -1;
+    r->response.file_bytes = NULL;
 }
 
 int gf_twin_begin(struct ghttp_request *r, struct ghttp_request *twin)
@@ -88,6 +89,8 @@ void gf_twin_end(struct ghttp_request *r, struct ghttp_request *twin)
     r->arena = twin->arena;
     r->body = twin->body;
     r->spool = twin->spool;
+    r->body_read = twin->body_read;
+    r->field_errors = twin->field_errors;
     r->query_fields = twin->query_fields;
     r->query_parsed = twin->query_parsed;
     r->query_bad = twin->query_bad;

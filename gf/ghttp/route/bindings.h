@@ -17,8 +17,19 @@ struct gf_binding {
     struct gf_binding *next;  /* with another method at the same node */
 };
 
+/* Names of parameters from left to right, in the router's arena. */
+struct gf_names {
+    const char *const *items;
+    size_t count;
+};
+
+/* Routes mostly have one of a few lists of names. Those that were used last are kept, to be shared: a lookup finds them
+ * in the cache. */
+#define GF_ROUTER_NAMES_KEPT 64
+
 struct gf_router {
     struct gf_arena *arena;
+    struct gf_names kept_names[GF_ROUTER_NAMES_KEPT]; /* at a hash of theirs */
     struct gf_trie trie;
     struct gf_binding **bindings; /* in the order of binding */
     size_t count;

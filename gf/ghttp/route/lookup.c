@@ -34,7 +34,8 @@ struct lookup {
     unsigned allowed; /* of the routes that were passed over */
     unsigned visits;
     int error;
-    const char *rest; /* of the path, behind the segments that are cut */
+    const char *const *names; /* of the parameters of what was picked */
+    const char *rest;         /* of the path, behind the segments that are cut */
     size_t segment_count;
     struct segment segments[GF_PATTERN_SEGMENTS_MAX + 1];
     struct choice choices[GF_PATTERN_SEGMENTS_MAX + 1];
@@ -65,10 +66,22 @@ static const struct gf_binding *with_methods(const struct gf_binding *binding, u
     return binding;
 }
 
-/* The binding of a node that has the request's method: its own before GET's for HEAD before ALL's. */
-static const struct gf_binding *pick(struct lookup *lookup, uint32_t node)
+/* Whether the first binding is it, as the node alone says: the binding itself may be far away. */
+static bool is_first(const struct gf_node *node, unsigned method)
 {
-    const struct gf_binding *bindings = lookup->trie->nodes[node].bindings;
+    return method != 0 && (node->methods == method || (node->methods == GF_METHOD_ALL && node->has_one_binding));
+}
+
+/* The binding of a node that has the request's method: its own before GET's for HEAD before ALL's. */
+static const struct gf_binding *pick(struct lookup *lookup, uint32_t number)
+{
+    const struct gf_node *node = &lookup->trie->nodes[number];
+    const struct gf_binding *bindings = node->bindings;
+
+    if (is_first(node, lookup->method)) {
+        lookup->names = node->names;
+        return bindings;
+    }
     const struct gf_binding *picked = with_methods(bindings, lookup->method);
     if (!picked && lookup->method == GF_METHOD_HEAD)
         picked = with_methods(bindings, GF_METHOD_GET);
@@ -76,6 +89,8 @@ static const struct gf_binding *pick(struct lookup *lookup, uint32_t node)
         picked = with_methods(bindings, GF_METHOD_ALL);
     for (const struct gf_binding *passed = picked ? NULL : bindings; passed; passed = passed->next)
         lookup->allowed |= passed->route.methods;
+    if (picked)
+        lookup->names = picked->names;
     return picked;
 }
 
@@ -210,9 +225,9 @@ static int add_rest(struct lookup *lookup, size_t depth, const char *name)
     return error ? error : gf_fields_add(&lookup->request->router_fields, lookup->request->arena, name, text);
 }
 
-static int add_parameters(struct lookup *lookup, const struct gf_binding *binding)
+static int add_parameters(struct lookup *lookup)
 {
-    const char *const *names = binding->names;
+    const char *const *names = lookup->names;
     int error = 0;
     /* The last cut "segment" is the path's end, or what "*name" begins with. */
     for (size_t depth = 0; !error && depth < lookup->segment_count; depth++) {
@@ -255,7 +270,7 @@ int gf_router_find_method(const struct gf_router *router, struct ghttp_request *
     if (lookup.error)
         return lookup.error;
     r->router_fields.count = 0;
-    int error = found ? add_parameters(&lookup, found) : 0;
+    int error = found ? add_parameters(&lookup) : 0;
     if (error)
         return error;
     if (lookup.allowed & GF_METHOD_GET)

@@ -108,18 +108,44 @@ static int reserve(struct gf_router *router, const struct gf_pattern *pattern)
     return gf_trie_reserve(&router->trie, pattern->domain_count * (pattern->segment_count + 1));
 }
 
-static const char *const *copy_names(struct gf_router *router, const struct gf_pattern *pattern)
+static bool has_names(const struct gf_names *names, const struct gf_pattern *pattern)
 {
-    size_t size = pattern->name_count * sizeof(pattern->names[0]);
-    void *names = gf_arena_alloc(router->arena, size);
-    return names ? memcpy(names, pattern->names, size) : NULL;
+    if (!names->items || names->count != pattern->name_count)
+        return false;
+    for (size_t i = 0; i < names->count; i++) {
+        const char *a = names->items[i], *b = pattern->names[i];
+        if (a && b ? strcmp(a, b) != 0 : a != b)
+            return false;
+    }
+    return true;
 }
 
-static void link_binding(struct gf_router *router, struct gf_binding *binding, uint32_t node_number)
+static size_t hash_names(const struct gf_pattern *pattern)
 {
-    struct gf_node *node = &router->trie.nodes[node_number];
-    binding->next = node->bindings;
-    node->bindings = binding;
+    size_t hash = pattern->name_count;
+    for (size_t i = 0; i < pattern->name_count; i++)
+        for (const char *c = pattern->names[i] ? pattern->names[i] : ""; *c; c++)
+            hash = hash * 31 + (unsigned char)*c;
+    return hash;
+}
+
+/* A pattern's names, shared with the routes before it where they are the same. */
+static const char *const *copy_names(struct gf_router *router, const struct gf_pattern *pattern)
+{
+    struct gf_names *kept = &router->kept_names[hash_names(pattern) % GF_ROUTER_NAMES_KEPT];
+    if (has_names(kept, pattern))
+        return kept->items;
+    size_t size = pattern->name_count * sizeof(pattern->names[0]);
+    void *names = gf_arena_alloc(router->arena, size);
+    if (names)
+        *kept = (struct gf_names){memcpy(names, pattern->names, size), pattern->name_count};
+    return names;
+}
+
+static void link_binding(struct gf_router *router, struct gf_binding *binding, uint32_t node)
+{
+    binding->next = router->trie.nodes[node].bindings;
+    router->trie.nodes[node].bindings = binding;
     router->bindings[router->count++] = binding;
 }
 
@@ -155,6 +181,8 @@ static void add_or_replace(struct gf_router *router, const struct gf_pattern *pa
         fill(same ? same : &bindings[i], pattern, i, wish, names);
         if (!same)
             link_binding(router, &bindings[i], nodes[i]);
+        struct gf_binding *first = router->trie.nodes[nodes[i]].bindings;
+        gf_trie_bind(&router->trie, nodes[i], first, first->next != NULL, first->route.methods, first->names);
     }
 }
 

@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../message/arena.h"
 
 #define FIRST_CAPACITY 64
-/* Slots for each node: at most half of them are in use, so that probing stays short. */
-#define SLOTS_PER_NODE 2
+/* From this size on memory is asked for in huge pages, where the system has them: looking up the address of a page is
+ * the most of what a line takes that is not in the cache. */
+#define HUGE_PAGE ((size_t)2 << 20)
 
 /* FNV-1a over the parent and the text. */
 static uint32_t hash_child(uint32_t parent, const char *text, size_t size)
@@ -23,32 +25,69 @@ static uint32_t hash_child(uint32_t parent, const char *text, size_t size)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
+/* ---- memory ---- */
+
+/* Zeroed memory that begins at the begin of a line; for free(). The size is a multiple of a line's. */
+static void *allocate(size_t size)
+{
+    void *memory = aligned_alloc(size >= HUGE_PAGE ? HUGE_PAGE : GF_TRIE_LINE, size);
+    if (!memory)
+        return NULL;
+    if (size >= HUGE_PAGE)
+        madvise(memory, size, MADV_HUGEPAGE); /* without them it is slower, and right */
+    return memset(memory, 0, size);
+}
+
+static uint32_t node_of(uint32_t slot)
+{
+    return slot & ((1U << GF_TRIE_NUMBER_BITS) - 1);
+}
+
+/* Where the search begins takes the lower bits of a hash, so that these say something more. */
+static bool has_tag(uint32_t slot, uint32_t hash)
+{
+    return (slot ^ hash) >> GF_TRIE_NUMBER_BITS == 0;
+}
+
 static void put_into_table(uint32_t *table, uint32_t table_size, uint32_t hash, uint32_t node)
 {
     uint32_t slot = hash & (table_size - 1);
     while (table[slot] != 0)
         slot = (slot + 1) & (table_size - 1);
-    table[slot] = node;
+    table[slot] = (hash >> GF_TRIE_NUMBER_BITS << GF_TRIE_NUMBER_BITS) | node;
 }
 
-/* capacity is a power of two. */
-static int grow(struct gf_trie *trie, uint32_t capacity)
+static const char *text_of(const struct gf_node *node)
 {
-    uint32_t table_size = capacity * SLOTS_PER_NODE;
-    uint32_t *table = calloc(table_size, sizeof(*table));
+    return node->text_size <= GF_TRIE_NEAR ? node->text.near : node->text.far;
+}
+
+/* The size is a power of two. */
+static int grow_table(struct gf_trie *trie, uint32_t size)
+{
+    uint32_t *table = allocate(size * sizeof(*table));
     if (!table)
         return -ENOMEM;
-    struct gf_node *nodes = realloc(trie->nodes, capacity * sizeof(*nodes));
-    if (!nodes) {
-        free(table);
-        return -ENOMEM;
+    for (uint32_t i = 0; i < trie->table_size; i++) {
+        uint32_t number = node_of(trie->table[i]);
+        const struct gf_node *node = &trie->nodes[number];
+        if (number != 0)
+            put_into_table(table, size, hash_child(node->parent, text_of(node), node->text_size), number);
     }
-    for (uint32_t i = 1; i < trie->count; i++)
-        if (nodes[i].text)
-            put_into_table(table, table_size, nodes[i].hash, i);
     free(trie->table);
     trie->table = table;
-    trie->table_size = table_size;
+    trie->table_size = size;
+    return 0;
+}
+
+static int grow_nodes(struct gf_trie *trie, uint32_t capacity)
+{
+    struct gf_node *nodes = allocate(capacity * sizeof(*nodes));
+    if (!nodes)
+        return -ENOMEM;
+    if (trie->count)
+        memcpy(nodes, trie->nodes, trie->count * sizeof(*nodes));
+    free(trie->nodes);
     trie->nodes = nodes;
     trie->capacity = capacity;
     return 0;
@@ -56,13 +95,15 @@ static int grow(struct gf_trie *trie, uint32_t capacity)
 
 int gf_trie_init(struct gf_trie *trie, struct gf_arena *arena)
 {
-    *trie = (struct gf_trie){.arena = arena};
-    int error = grow(trie, FIRST_CAPACITY);
+    *trie = (struct gf_trie){.arena = arena, .count = 0};
+    int error = grow_nodes(trie, FIRST_CAPACITY);
+    if (!error)
+        error = grow_table(trie, FIRST_CAPACITY);
     if (error)
-        return error;
-    trie->nodes[GF_TRIE_ROOT] = (struct gf_node){0};
-    trie->count = 1;
-    return 0;
+        gf_trie_finish(trie);
+    else
+        trie->count = 1;
+    return error;
 }
 
 void gf_trie_finish(struct gf_trie *trie)
@@ -71,26 +112,41 @@ void gf_trie_finish(struct gf_trie *trie)
     free(trie->table);
 }
 
+/* At most four fifths of the slots are in use: sixteen share a line, so that probing seldom leaves it, and the smaller
+ * the table is, the more of it is in the cache. */
+static bool is_too_full(uint32_t table_size, size_t count)
+{
+    return count * 5 > (size_t)table_size * 4;
+}
+
 int gf_trie_reserve(struct gf_trie *trie, size_t more)
 {
     if (more > GF_TRIE_NODES_MAX - trie->count)
         return -ENOSPC;
     uint32_t needed = trie->count + (uint32_t)more;
-    uint32_t capacity = trie->capacity;
+    uint32_t capacity = trie->capacity, table_size = trie->table_size;
     while (capacity < needed)
         capacity *= 2;
-    return capacity > trie->capacity ? grow(trie, capacity) : 0;
+    while (is_too_full(table_size, trie->table_count + more))
+        table_size *= 2;
+    int error = capacity > trie->capacity ? grow_nodes(trie, capacity) : 0;
+    return !error && table_size > trie->table_size ? grow_table(trie, table_size) : error;
 }
+
+/* ---- children ---- */
 
 uint32_t gf_trie_find_text(const struct gf_trie *trie, uint32_t parent, const char *text, size_t size)
 {
-    uint32_t hash = hash_child(parent, text, size);
-    uint32_t slot = hash & (trie->table_size - 1);
-    for (uint32_t found; (found = trie->table[slot]) != 0; slot = (slot + 1) & (trie->table_size - 1)) {
-        const struct gf_node *node = &trie->nodes[found];
-        if (node->hash == hash && node->parent == parent && node->text_size == size &&
-            memcmp(node->text, text, size) == 0)
-            return found;
+    if (!trie->nodes[parent].has_texts)
+        return 0;
+    uint32_t hash = hash_child(parent, text, size), mask = trie->table_size - 1;
+    for (uint32_t at = hash & mask, slot; (slot = trie->table[at]) != 0; at = (at + 1) & mask) {
+        if (!has_tag(slot, hash))
+            continue;
+        const struct gf_node *node = &trie->nodes[node_of(slot)];
+        __builtin_prefetch(node + 1); /* mostly its first child: what is next */
+        if (node->parent == parent && node->text_size == size && memcmp(text_of(node), text, size) == 0)
+            return node_of(slot);
     }
     return 0;
 }
@@ -131,21 +187,34 @@ static int insert_template(struct gf_trie *trie, struct gf_node *parent, const s
 {
     if (parent->template_count == GF_TRIE_TEMPLATES_MAX)
         return -ENOSPC;
-    if (parent->template_count == parent->template_capacity) {
-        uint32_t capacity = parent->template_capacity ? parent->template_capacity * 2 : 2;
+    if ((parent->template_count & (parent->template_count - 1)) == 0) { /* a power of two, or none: no room is left */
+        uint32_t capacity = parent->template_count ? parent->template_count * 2U : 1;
         struct gf_trie_template *templates = gf_arena_alloc(trie->arena, capacity * sizeof(*templates));
         if (!templates)
             return -ENOMEM;
         if (parent->template_count > 0)
             memcpy(templates, parent->templates, parent->template_count * sizeof(*templates));
         parent->templates = templates;
-        parent->template_capacity = capacity;
     }
     uint32_t at = parent->template_count++;
     for (; at > 0 && goes_before(template, parent->templates[at - 1].template); at--)
         parent->templates[at] = parent->templates[at - 1];
     parent->templates[at] = (struct gf_trie_template){template, child};
     return 0;
+}
+
+static void insert_text(struct gf_trie *trie, uint32_t parent, const struct gf_slice *text, uint32_t child)
+{
+    struct gf_node *node = &trie->nodes[child];
+
+    node->text_size = (uint32_t)text->size;
+    if (text->size <= GF_TRIE_NEAR)
+        memcpy(node->text.near, text->text, text->size);
+    else
+        node->text.far = text->text;
+    trie->nodes[parent].has_texts = true;
+    put_into_table(trie->table, trie->table_size, hash_child(parent, text->text, text->size), child);
+    trie->table_count++;
 }
 
 int gf_trie_add(struct gf_trie *trie, uint32_t parent_number, const struct gf_segment *segment, uint32_t *ret_child)
@@ -157,8 +226,7 @@ int gf_trie_add(struct gf_trie *trie, uint32_t parent_number, const struct gf_se
     }
     child = trie->count;
     struct gf_node *parent = &trie->nodes[parent_number];
-    struct gf_node *node = &trie->nodes[child];
-    *node = (struct gf_node){.parent = parent_number};
+    trie->nodes[child] = (struct gf_node){.parent = parent_number};
     if (segment->kind == GF_SEGMENT_TEMPLATE) {
         int error = insert_template(trie, parent, segment->template, child);
         if (error)
@@ -168,12 +236,20 @@ int gf_trie_add(struct gf_trie *trie, uint32_t parent_number, const struct gf_se
     } else if (segment->kind == GF_SEGMENT_REST) {
         parent->rest = child;
     } else {
-        node->text = segment->literal.text;
-        node->text_size = segment->literal.size;
-        node->hash = hash_child(parent_number, node->text, node->text_size);
-        put_into_table(trie->table, trie->table_size, node->hash, child);
+        insert_text(trie, parent_number, &segment->literal, child);
     }
     trie->count++;
     *ret_child = child;
     return 0;
+}
+
+void gf_trie_bind(struct gf_trie *trie, uint32_t number, struct gf_binding *bindings, bool more_than_one,
+                  unsigned methods, const char *const *names)
+{
+    struct gf_node *node = &trie->nodes[number];
+
+    node->bindings = bindings;
+    node->has_one_binding = !more_than_one;
+    node->methods = (uint16_t)methods;
+    node->names = names;
 }

@@ -223,7 +223,7 @@ void ghttp_middleware_timeout(ghttp_request *r)
                                "1 ms to a day");
         return;
     }
-    if (r->response.sent) { /* its status is on the wire */
+    if (r->response.sent || r->streamed) { /* its status is on the wire; its body is, and a twin cannot read it */
         ghttp_request_next(r);
         return;
     }
