@@ -83,6 +83,7 @@ int visit_open(const struct visit *v, struct browser_page *page, const char *pat
     return browser_page_open(page, url);
 }
 
+/* Complete: with its scripts, which have taken the form over. */
 int visit_log_in(const struct visit *v, struct browser_page *page)
 {
     int error = visit_open(v, page, "/login");
@@ -93,7 +94,9 @@ int visit_log_in(const struct visit *v, struct browser_page *page)
         error = browser_page_type(page, "#password", "open sesame");
     if (!error)
         error = browser_page_click(page, "main button");
-    return error ? error : browser_page_wait(page, "document.querySelector('#upload')", WAIT_MS);
+    return error ? error
+                 : browser_page_wait(page, "document.readyState === 'complete' && document.querySelector('#upload')",
+                                     WAIT_MS);
 }
 
 /* ---- looking --------------------------------------------------------------------------------------------------- */
@@ -185,8 +188,9 @@ char *visit_inspect(struct browser_page *page, const char *name)
     char *text = NULL;
     size_t size = 0;
     FILE *wrong = open_memstream(&text, &size);
+    int loading = browser_page_wait(page, "document.readyState === 'complete'", WAIT_MS);
 
-    for (size_t i = 0; wrong && i < sizeof(looks) / sizeof(*looks); i++) {
+    for (size_t i = 0; wrong && !loading && i < sizeof(looks) / sizeof(*looks); i++) {
         char *lines = prepare(page, &looks[i]) == 0 ? browser_page_text(page, inspection) : NULL;
 
         fputs(lines ? lines : "it cannot be inspected\n", wrong);
@@ -194,6 +198,8 @@ char *visit_inspect(struct browser_page *page, const char *name)
         check_picture(page, name, &looks[i], wrong);
     }
     prepare(page, &looks[0]);
+    if (wrong && loading)
+        fputs("it does not finish loading\n", wrong);
     if (wrong)
         fclose(wrong);
     return text;
