@@ -197,8 +197,8 @@ static void serve_in_time(ghttp_request *r, const ghttp_timeout *limit, int64_t 
 }
 
 /*
- * A handler that reads the body itself cannot be left to run on without the connection, so it runs here. Its reading
- * ends at the limit, and what it has made by then is replaced.
+ * A handler that reads the body itself cannot be left to run on without the connection, which a twin has not, so it
+ * runs here. Its reading ends at the limit, and what it has made by then is replaced.
  */
 static void serve_streamed(ghttp_request *r, const ghttp_timeout *limit, int64_t deadline_ms)
 {
@@ -227,13 +227,14 @@ void ghttp_middleware_timeout(ghttp_request *r)
         ghttp_request_next(r);
         return;
     }
-    /* It will wait: better away from the loop than caught on it. */
-    gf_pace_caught(r->route ? r->route->pace : r->way.chain->pace);
     deadline_ms = now_ms() + limit->ms;
     if (r->deadline_ms && r->deadline_ms < deadline_ms)
         deadline_ms = r->deadline_ms;
-    if (r->streamed)
+    if (r->streamed) {
         serve_streamed(r, limit, deadline_ms);
-    else
-        serve_in_time(r, limit, deadline_ms);
+        return;
+    }
+    /* It will wait: better away from the loop than caught on it. */
+    gf_pace_caught(r->route ? r->route->pace : r->way.chain->pace);
+    serve_in_time(r, limit, deadline_ms);
 }
