@@ -33,15 +33,17 @@ static uint32_t hash_child(uint32_t parent, const char *text, size_t size)
 
 /* ---- memory ---- */
 
-/* Zeroed memory that begins at the begin of a line; for free(). The size is a multiple of a line's. */
+/* Zeroed memory that begins at the begin of a line; for free(). */
 static void *allocate(size_t size)
 {
-    void *memory = aligned_alloc(size >= HUGE_PAGE ? HUGE_PAGE : LINE, size);
+    size_t unit = size >= HUGE_PAGE ? HUGE_PAGE : LINE;
+    size_t rounded = (size + unit - 1) / unit * unit;
+    void *memory = aligned_alloc(unit, rounded);
     if (!memory)
         return NULL;
-    if (size >= HUGE_PAGE)
-        madvise(memory, size, MADV_HUGEPAGE); /* without them it is slower, and right */
-    return memset(memory, 0, size);
+    if (unit == HUGE_PAGE)
+        madvise(memory, rounded, MADV_HUGEPAGE); /* without them it is slower, and right */
+    return memset(memory, 0, rounded);
 }
 
 static uint32_t leaf_of(uint32_t slot)
