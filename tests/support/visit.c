@@ -19,7 +19,7 @@ enum {
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
-static int start(struct visit *v, const char *program, const char *const *environment)
+static int start_server(struct visit *v, const char *program, const char *const *environment)
 {
     char *path = process_program(program);
 
@@ -28,8 +28,11 @@ static int start(struct visit *v, const char *program, const char *const *enviro
     free(path);
     if (!v->server)
         return -errno;
-    if (process_wait_line(v->server, "server started listening on [", START_MS) < 0)
-        return -ETIMEDOUT;
+    return process_wait_line(v->server, "server started listening on [", START_MS);
+}
+
+static int start_browser(struct visit *v)
+{
     v->browser = browser_start();
     v->page = v->browser ? browser_page_new(v->browser) : NULL;
     return v->page ? 0 : -EPROTO;
@@ -41,7 +44,7 @@ static void choose_port(struct visit *v)
     snprintf(v->base, sizeof(v->base), "http://127.0.0.1:%d", v->port);
 }
 
-int visit_website(struct visit *v, const char *root)
+static int start_website(struct visit *v, const char *root)
 {
     char address[64], folder[512];
     const char *environment[] = {"GF_GCFG_FILE=" GF_REPOSITORY "/examples/website/config.yaml",
@@ -54,17 +57,31 @@ int visit_website(struct visit *v, const char *root)
     choose_port(v);
     snprintf(address, sizeof(address), "GF_SERVER_ADDRESS=127.0.0.1:%d", v->port);
     snprintf(folder, sizeof(folder), "GF_SERVER_SERVERROOT=%s", root ? root : GF_REPOSITORY "/examples/website/public");
-    return start(v, "website/website", environment);
+    return start_server(v, "website/website", environment);
+}
+
+int visit_website(struct visit *v, const char *root)
+{
+    int error = start_website(v, root);
+
+    return error ? error : start_browser(v);
+}
+
+int visit_website_alone(struct visit *v)
+{
+    return start_website(v, NULL);
 }
 
 int visit_program(struct visit *v, const char *program, const char *variable)
 {
     char address[64];
     const char *environment[] = {address, variable, NULL};
+    int error;
 
     choose_port(v);
     snprintf(address, sizeof(address), "GF_ADDRESS=127.0.0.1:%d", v->port);
-    return start(v, program, environment);
+    error = start_server(v, program, environment);
+    return error ? error : start_browser(v);
 }
 
 void visit_finish(struct visit *v)
