@@ -9,9 +9,11 @@
  *   answers.c    refusals
  */
 #include <gf/gf.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "accounts.h"
 #include "answers.h"
@@ -99,6 +101,15 @@ static int serve(const gcfg *cfg, ghttp_rate_limit *limit)
     return ghttp_server_run(s);
 }
 
+/* The program's own part of config.yaml is "app". NULL: what it says is out of bounds, or there is no memory. */
+static ghttp_rate_limit *limit_logins(const gcfg *cfg)
+{
+    double per_second = gcfg_double(cfg, "app.loginsPerSecond", 0.5);
+    int64_t at_once = gcfg_int(cfg, "app.loginsAtOnce", 10);
+
+    return ghttp_rate_limit_new(per_second, at_once > 0 && at_once <= UINT_MAX ? (unsigned)at_once : 0);
+}
+
 int main(void)
 {
     ghttp_rate_limit *limit = NULL;
@@ -106,12 +117,12 @@ int main(void)
     gcfg *cfg;
     int status = 1;
 
-    if (gcfg_load_found(&cfg, error, sizeof(error)) < 0) { /* the program's own part of it is "app" */
+    umask(077); /* the database is for nobody else */
+    if (gcfg_load_found(&cfg, error, sizeof(error)) < 0) {
         fprintf(stderr, "%s\n", error);
         return 1;
     }
-    limit = ghttp_rate_limit_new(gcfg_double(cfg, "app.loginsPerSecond", 0.5),
-                                 (unsigned)gcfg_int(cfg, "app.loginsAtOnce", 10));
+    limit = limit_logins(cfg);
     if (!limit)
         fprintf(stderr, "app.loginsPerSecond or app.loginsAtOnce is out of bounds\n");
     else if (!database_open(gcfg_text(cfg, "app.database", "tasks.db")))

@@ -121,12 +121,11 @@ typedef struct ghttp_timeout {
  * cannot be ended: it runs on, on its own thread, until it returns. Its request stays valid so long, but what it writes
  * goes nowhere, and changes of its session are not saved; ghttp_request_time_left() tells it. A drain waits for it.
  *
- * Within the limit nothing can be sent early: ghttp_response_flush() returns -ENOTSUP. Routes that read their body as it
- * comes have no limit. A request takes two threads of
+ * Within the limit nothing can be sent early: ghttp_response_flush() returns -ENOTSUP. A request takes two threads of
  * `handlerThreads`, and where there is no second one it is answered 503 with Retry-After. Of two limits, one in the
  * other, the shorter counts. A handler that reads its body itself (ghttp_server_bind_streaming()) is not left to run
- * on: at the limit ghttp_request_read() returns -ETIMEDOUT, and the answer is the limit's when it returns. Argument:
- * const ghttp_timeout *; without it every answer is a 500.
+ * on, and takes no second thread: at the limit ghttp_request_read() returns -ETIMEDOUT, and the answer is the limit's
+ * when it returns. Argument: const ghttp_timeout *; without it every answer is a 500.
  */
 GF_API void ghttp_middleware_timeout(ghttp_request *r);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "tests/support/rest_api.h"
@@ -272,9 +273,13 @@ Test(rest_api, nobody_enters_without_a_login)
 Test(rest_api, passwords_are_not_kept_as_they_are)
 {
     char command[256], line[256] = "";
+    struct stat status;
     FILE *found;
 
     join(&anna, "anna");
+    snprintf(command, sizeof(command), "%s/tasks.db", api.folder);
+    cr_assert(zero(int, stat(command, &status)));
+    cr_expect(eq(int, status.st_mode & 0777, 0600), "others of the machine may not read it");
     snprintf(command, sizeof(command), "cat %s/tasks.db* | grep -ac 'correct horse'", api.folder);
     found = popen(command, "r");
     cr_assert(found && fgets(line, sizeof(line), found));
@@ -485,5 +490,5 @@ Test(rest_api_settings, a_file_that_is_none_is_an_error)
 
 Test(rest_api_settings, limits_out_of_bounds_are_an_error)
 {
-    expect_no_start("  loginsPerSecond: -1\n", "out of bounds");
+    expect_no_start("  loginsPerSecond: 1\n  loginsAtOnce: 4294967297\n", "out of bounds");
 }

@@ -58,16 +58,21 @@ static int fetch(const char *path)
     return client_fetch(ports[0], path, NULL);
 }
 
-/* It serves, and ends in order: no request is left in it. */
-static void stop(void)
+static void clean_up(void)
 {
     char path[128];
 
-    cr_expect(eq(int, fetch("/pid"), 200));
-    cr_expect(eq(int, process_stop(server), 0));
     process_free(server);
     snprintf(path, sizeof(path), "rm -r %s", folder);
     cr_expect(eq(int, system(path), 0));
+}
+
+/* It serves, and ends in order: no request is left in it. */
+static void stop(void)
+{
+    cr_expect(eq(int, fetch("/pid"), 200));
+    cr_expect(eq(int, process_stop(server), 0));
+    clean_up();
 }
 
 TestSuite(streamed_bodies, .timeout = 120);
@@ -239,7 +244,7 @@ Test(streamed_bodies, are_asked_for_when_the_handler_reads)
 }
 
 /* The client gets the answer however much it still has to send, and the connection ends in order. */
-static void expect_early(int tls, size_t read, size_t size, size_t body_size)
+static void expect_early(int tls, size_t read, size_t size, size_t body_size, size_t sent_size)
 {
     struct client *c = enter(tls);
     char path[64], *body = make_body(body_size);
@@ -247,7 +252,8 @@ static void expect_early(int tls, size_t read, size_t size, size_t body_size)
 
     snprintf(path, sizeof(path), "/early?read=%zu&size=%zu", read, size);
     send_head(c, path, body_size);
-    error = client_send(c, body, body_size / 2);
+    error = client_send(c, body, sent_size);
+    cr_expect(eq(int, error, 0), "neither waits for the other");
     const struct answer *a = receive(c, 403);
     cr_expect(eq(sz, a->body_size, size), "%d: %zu of %zu read, sent: %d", tls, read, body_size, error);
     cr_expect(eq(int, strncmp(a->body, "0123456789", 10), 0));
@@ -265,7 +271,10 @@ Test(streamed_bodies, answered_before_their_end)
     for (int tls = 0; tls < 2; tls++)
         for (size_t i = 0; i < 3; i++)
             for (size_t n = 0; n < 2; n++)
-                expect_early(tls, reads[i], sizes[n], 1000000);
+                expect_early(tls, reads[i], sizes[n], 1000000, 200000);
+    for (int tls = 0; tls < 2; tls++) /* one that reads nothing before it has sent all */
+        for (size_t read = 0; read < 2; read++)
+            expect_early(tls, read, 8000000, 8000000, 8000000);
     stop();
 }
 
@@ -328,10 +337,13 @@ Test(streamed_bodies, that_stop_coming_time_out)
         struct client *c = enter(tls);
 
         send_head(c, "/count", 10);
-        for (int i = 0; i < (tls ? 1 : 9); i++) {
+        for (int i = 0; i < 10; i++) {
+            usleep(tls ? 0 : 400000);
             cr_assert(eq(int, client_send(c, "x", 1), 0));
-            usleep(500000);
         }
+        expect_counted(c, "xxxxxxxxxx", 10);
+        send_head(c, "/count", 10);
+        cr_assert(eq(int, client_send(c, "x", 1), 0));
         receive(c, 408);
         cr_expect(eq(int, client_wait_close(c, PATIENCE_MS), 0));
         client_close(c);
@@ -381,19 +393,79 @@ Test(streamed_bodies, of_clients_that_vanish)
         struct raw raw;
 
         cr_assert(eq(int, raw_connect(&raw, ports[0]), 0));
-        cr_assert(eq(int, raw_send_text(&raw, "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"), 0));
+        cr_assert(eq(
+            int,
+            raw_send_text(&raw, "POST /count HTTP/1.1\r\nHost: a\r\nUser-Agent: me\r\nContent-Length: 10\r\n\r\nabc"),
+            0));
         cr_assert(eq(int, process_wait_lines(server, "reading", i + 1, PATIENCE_MS), 0));
         if (i % 2)
             raw_abort(&raw);
         else
             raw_close(&raw);
     }
-    cr_expect(eq(int, process_wait_lines(server, "read to -104", TIMES, PATIENCE_MS), 0));
+    cr_expect(eq(int, process_wait_lines(server, "read to -104, agent me", TIMES, PATIENCE_MS), 0));
     for (int i = 0; descriptors() >= before + TIMES / 2; i++) { /* its start may not have been over before */
         cr_assert(lt(int, i, 2000), "%d descriptors, %d before", descriptors(), before);
         usleep(10000);
     }
     stop();
+}
+
+#define CHUNKED "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+Test(streamed_bodies, with_broken_chunks_get_400)
+{
+    static const char *const requests[] = {CHUNKED "zz\r\n", CHUNKED "3\r\nabc\r\n-1\r\n", CHUNKED "3\r\nabcd\r\n"};
+    struct raw raw;
+
+    serve();
+    for (int i = 0; i < 3; i++) {
+        cr_expect(eq(int, raw_exchange(&raw, ports[0], requests[i], strlen(requests[i])), 400));
+        cr_expect(eq(int, raw_count(&raw, "HTTP/1.1 "), 1), "one answer alone");
+        raw_close(&raw);
+    }
+    cr_expect(eq(int, process_wait_lines(server, "read to -104", 3, PATIENCE_MS), 0));
+    stop();
+}
+
+/* The next request stands behind the body in what the server reads at a time. */
+Test(streamed_bodies, leave_what_follows_them)
+{
+    static const char requests[] = CHUNKED "3\r\nabc\r\n0\r\n\r\n"
+                                           "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+                                           "GET /pid HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    struct raw raw;
+
+    serve();
+    cr_expect(eq(int, raw_exchange(&raw, ports[0], requests, strlen(requests)), 200));
+    cr_expect(eq(int, raw_count(&raw, "HTTP/1.1 200 OK"), 3));
+    cr_expect(raw_has(&raw, "3 bytes, sum"));
+    cr_expect(raw_has(&raw, "5 bytes, sum"));
+    raw_close(&raw);
+    stop();
+}
+
+/* A shutdown waits for them no longer than for other requests. */
+Test(streamed_bodies, are_cut_at_the_end_of_a_drain)
+{
+    struct client *c[2];
+    int status = -1;
+
+    serve_with("GF_SERVER_GRACEFUL_SHUTDOWN_TIMEOUT=500ms");
+    for (int tls = 0; tls < 2; tls++) {
+        c[tls] = enter(tls);
+        send_head(c[tls], "/count", 10);
+        cr_assert(eq(int, client_send(c[tls], "abc", 3), 0));
+        cr_assert(eq(int, process_wait_lines(server, "reading", tls + 1, PATIENCE_MS), 0));
+    }
+    cr_assert(eq(int, process_signal(server, SIGTERM), 0));
+    cr_expect(eq(int, process_wait_exit(server, PATIENCE_MS, &status), 0));
+    cr_expect(eq(int, status, 0));
+    cr_expect(eq(int, process_wait_lines(server, "read to -104", 2, PATIENCE_MS), 0));
+    cr_expect(eq(int, process_wait_line(server, "2 were cut", PATIENCE_MS), 0));
+    client_close(c[0]);
+    client_close(c[1]);
+    clean_up();
 }
 
 /* The only thread for handlers is taken: the next one is told so, and nothing of it stays. */

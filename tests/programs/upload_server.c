@@ -37,6 +37,7 @@ static void count(ghttp_request *r)
 {
     char piece[100000];
     size_t size = (size_t)ghttp_request_get_int(r, "piece", sizeof(piece));
+    const char *agent;
     uint64_t bytes = 0, sum = 0;
     ssize_t got;
 
@@ -52,11 +53,11 @@ static void count(ghttp_request *r)
             printf("reading\n");
         bytes += (size_t)got;
     }
-    printf("read to %zd\n", got);
+    agent = ghttp_request_header(r, "User-Agent");
+    printf("read to %zd, agent %s\n", got, agent ? agent : "none");
     if (got == 0)
-        ghttp_response_writefln(
-            r, "%llu bytes, sum %llx, agent %s, pid %d", (unsigned long long)bytes, (unsigned long long)sum,
-            ghttp_request_header(r, "User-Agent") ? ghttp_request_header(r, "User-Agent") : "none", gproc_pid());
+        ghttp_response_writefln(r, "%llu bytes, sum %llx, agent %s, pid %d", (unsigned long long)bytes,
+                                (unsigned long long)sum, agent ? agent : "none", gproc_pid());
 }
 
 /* Reads `?read=` bytes and answers with `?size=` ones. */

@@ -150,7 +150,9 @@ static size_t list_waiting(const struct gf_wait_list *list, struct gf_running *r
         if (!entry) /* all that follow began later */
             break;
         *entry = (struct gf_running){.since_ms = c->since_ms, .request = &x->request};
-        snprintf(entry->method, sizeof(entry->method), "%s", x->request.method);
+        /* The handler may be putting another copy in its place: gf_head_keep(). Both are good as long as the connection
+         * is, which belongs to this thread. */
+        snprintf(entry->method, sizeof(entry->method), "%s", __atomic_load_n(&x->request.method, __ATOMIC_ACQUIRE));
         snprintf(entry->route, sizeof(entry->route), "%s",
                  x->request.route ? x->request.route->path : "(no route)"); /* its middleware runs */
     }

@@ -1,7 +1,7 @@
 /*
- * The early answer: one that comes in the middle of a request's body, where libmicrohttpd 0.9.75 takes none. It is sent
- * on the connection itself, with `Connection: close`, while what the client still sends is read and forgotten, so that
- * neither waits for the other.
+ * The early answer: one that comes before the end of a request's body. In its middle libmicrohttpd 0.9.75 takes none,
+ * and before it, it would not read while it sends. So the answer is sent on the connection itself, with `Connection:
+ * close`, while what the client still sends is read and forgotten, so that neither waits for the other.
  *
  * Thread: the handler's, while the connection is suspended.
  */

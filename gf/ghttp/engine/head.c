@@ -203,6 +203,7 @@ int gf_head_keep(struct ghttp_request *r)
     method = gf_arena_strdup(r->arena, r->method);
     if (!method)
         return -ENOMEM;
-    r->method = method;
+    /* A handler that has lost its loop comes here while the loop may be telling what runs (branch.c). */
+    __atomic_store_n(&r->method, method, __ATOMIC_RELEASE);
     return 0;
 }

@@ -118,7 +118,7 @@ end:
  * this exchange before it is called again. */
 static void stop(struct gf_exchange *x, struct gf_upload *u)
 {
-    if (!u->begun)
+    if (!u->begun && !u->wants) /* nothing was asked of the leader yet */
         return;
     u->stops = true;
     gf_worker_post(x);
@@ -148,16 +148,16 @@ int gf_upload_yield(struct gf_exchange *x)
 void gf_upload_finish(struct gf_exchange *x)
 {
     struct gf_upload *u = x->upload;
-    bool midway;
+    bool early;
 
     pthread_mutex_lock(&u->lock);
     stop(x, u);
-    midway = u->begun && !u->complete && !u->ended;
+    early = !u->complete && !u->ended;
     pthread_mutex_unlock(&u->lock);
-    if (midway)
+    if (early)
         gf_early_answer_send(x); /* if that fails the client has gone, and the connection ends in any case */
     pthread_mutex_lock(&u->lock);
-    u->answered = midway;
+    u->answered = early;
     u->finished = true;
     gf_worker_post(x); /* with the lock: gf_upload_end() must see both or neither, and may free x once it sees both */
     pthread_mutex_unlock(&u->lock);

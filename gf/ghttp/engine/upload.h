@@ -28,7 +28,7 @@ ssize_t gf_upload_read(struct gf_exchange *exchange, void *data, size_t size);
  */
 int gf_upload_yield(struct gf_exchange *exchange);
 
-/* The handler has returned. An answer in the middle of the body is sent here, by the handler's thread. */
+/* The handler has returned. An answer before the body's end is sent here, by the handler's thread. */
 void gf_upload_finish(struct gf_exchange *exchange);
 
 /* ---- the leader ---- */

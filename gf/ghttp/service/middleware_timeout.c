@@ -197,8 +197,8 @@ static void serve_in_time(ghttp_request *r, const ghttp_timeout *limit, int64_t 
 }
 
 /*
- * A handler that reads the body itself cannot be left to run on without the connection, so it runs here. Its reading
- * ends at the limit, and what it has made by then is replaced.
+ * A handler that reads the body itself cannot be left to run on without the connection, which a twin has not, so it
+ * runs here. Its reading ends at the limit, and what it has made by then is replaced.
  */
 static void serve_streamed(ghttp_request *r, const ghttp_timeout *limit, int64_t deadline_ms)
 {
@@ -223,17 +223,18 @@ void ghttp_middleware_timeout(ghttp_request *r)
                                "1 ms to a day");
         return;
     }
-    if (r->response.sent || r->streamed) { /* its status is on the wire; its body is, and a twin cannot read it */
+    if (r->response.sent) { /* its status is on the wire */
         ghttp_request_next(r);
+        return;
+    }
+    deadline_ms = now_ms() + limit->ms;
+    if (r->deadline_ms && r->deadline_ms < deadline_ms)
+        deadline_ms = r->deadline_ms;
+    if (r->streamed) {
+        serve_streamed(r, limit, deadline_ms);
         return;
     }
     /* It will wait: better away from the loop than caught on it. */
     gf_pace_caught(r->route ? r->route->pace : r->way.chain->pace);
-    deadline_ms = now_ms() + limit->ms;
-    if (r->deadline_ms && r->deadline_ms < deadline_ms)
-        deadline_ms = r->deadline_ms;
-    if (r->streamed)
-        serve_streamed(r, limit, deadline_ms);
-    else
-        serve_in_time(r, limit, deadline_ms);
+    serve_in_time(r, limit, deadline_ms);
 }
