@@ -3,8 +3,8 @@
  *
  * Nodes are numbers. All children that are text are in one hash table, keyed by parent and text, so that finding
  * a child costs the same below a node with three children and below one with a hundred thousand. Every node has
- * one parent, so a lookup comes to none of them twice. Owns: nodes and table; templates and long texts are in the
- * arena that it was given.
+ * one parent, so a lookup comes to none of them twice. Owns: nodes, leaves, shapes and table; templates and texts are
+ * in the arena that it was given.
  *
  * With many routes the time goes into waiting for memory that is not in the cache. So what most lookups need of a child
  * that is text is apart from its node, in its leaf, and small: its text, if that is short, and what is bound to it or
