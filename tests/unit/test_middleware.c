@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 #ifdef GF_HAVE_BROTLI
 #include <brotli/decode.h>
@@ -820,15 +821,30 @@ Test(middleware, a_time_limit_needs_a_second_thread)
     cr_assert(gf_spare_stop(10000));
 }
 
-Test(middleware, a_time_limit_is_none_for_streamed_bodies)
+static void outstay(ghttp_request *request)
 {
-    static const ghttp_timeout limit = {.ms = 60000};
+    while (ghttp_request_time_left(request) > 0)
+        usleep(1000);
+    hello(request);
+}
+
+Test(middleware, a_handler_that_reads_its_body_itself_is_answered_for_when_it_returns)
+{
+    static const ghttp_timeout limit = {.ms = 60000}, short_limit = {.ms = 20, .status = 504, .message = "late"};
 
     use(ghttp_middleware_timeout, &limit, hello);
     begin_request();
     r.streamed = true;
     run(); /* no second thread is needed */
     cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(int, served, 1));
+    s = g_server("short");
+    use(ghttp_middleware_timeout, &short_limit, outstay);
+    begin_request();
+    r.streamed = true;
+    run();
+    cr_expect(eq(int, r.response.status, 504));
+    cr_expect(eq(str, body(), "late"));
     cr_expect(eq(int, served, 1));
 }
 

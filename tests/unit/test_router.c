@@ -542,3 +542,36 @@ Test(router, names_change_with_the_route_that_is_overwritten)
     cr_assert(gf_router_add(router, &wish, error, sizeof(error)) == 0);
     expect_value("GET", "/x/1", "new", "1");
 }
+
+/* What was bound first is remembered in short, also when something goes before it later. */
+Test(router, the_more_specific_wins_whenever_it_is_bound)
+{
+    add_route("/a/:x");
+    cr_expect(strcmp(route("/a/1.json"), "/a/:x") == 0);
+    add_route("/a/{t}.json");
+    cr_expect(strcmp(route("/a/1.json"), "/a/{t}.json") == 0);
+    cr_expect(strcmp(route("/a/1"), "/a/:x") == 0);
+    add_route("/a/text");
+    cr_expect(strcmp(route("/a/text"), "/a/text") == 0 && strcmp(route("/a/1"), "/a/:x") == 0);
+    add_route("/a");
+    add_route("/a/*rest");
+    cr_expect(strcmp(route("/a"), "/a") == 0 && strcmp(route("/a/1/2"), "/a/*rest") == 0);
+
+    add_route("/b/text");
+    add_route("/b/:x");
+    cr_expect(strcmp(route("/b/text"), "/b/text") == 0 && strcmp(route("/b/1"), "/b/:x") == 0);
+
+    add_route("/c");
+    add_route("/c/:x");
+    cr_expect(strcmp(route("/c"), "/c") == 0 && strcmp(route("/c/1"), "/c/:x") == 0);
+    add_route("/c/:x/d");
+    cr_expect(strcmp(route("/c"), "/c") == 0 && strcmp(route("/c/1"), "/c/:x") == 0);
+    cr_expect(strcmp(route("/c/1/d"), "/c/:x/d") == 0 && strcmp(route("/c/1/e"), "") == 0);
+
+    add_route("/d/:x/:y");
+    cr_expect(strcmp(route("/d/1"), "") == 0 && strcmp(route("/d/1/2"), "/d/:x/:y") == 0);
+    add_route("POST:/e/:x");
+    cr_expect(strcmp(route("/e/1"), "") == 0 && r.allowed_methods != 0);
+    add_route("/e/:x");
+    cr_expect(strcmp(route("/e/1"), "/e/:x") == 0);
+}

@@ -16,12 +16,15 @@
 #include "record.h"
 #include "release.h"
 #include "service.h"
+#include "spare.h"
 #include "stream.h"
 #include "upload.h"
 #include "worker.h"
 
 /* Exchanges that a worker keeps for the next requests: their arenas are warm. */
 #define UNUSED_MAX 256
+/* A temporary file of this size or more is closed by another thread: below, that takes about a millisecond. */
+#define SPOOL_LARGE ((size_t)8 << 20)
 
 /* ---- memory ---- */
 
@@ -52,9 +55,35 @@ static void free_exchange(struct gf_exchange *x)
     free(x);
 }
 
+static void finish_spool(void *arg)
+{
+    struct gf_spool *spool = arg;
+
+    gf_spool_finish(spool, &(struct gf_buffer){.data = NULL});
+    free(spool);
+}
+
+/* A large file without a name is deleted by its last close, which takes 100 ms and more for a gigabyte: not here. */
+static void part_with_spool(struct ghttp_request *r)
+{
+    struct gf_spool *spool;
+
+    if ((r->spool.fd < 0 && !r->spool.map) || r->body.size < SPOOL_LARGE || !(spool = malloc(sizeof(*spool))))
+        return;
+    *spool = r->spool;
+    if (!gf_spare_run(finish_spool, spool)) {
+        free(spool); /* then here after all */
+        return;
+    }
+    gf_spool_init(&r->spool);
+    gf_buffer_init(&r->body, 0);
+}
+
 static void give_back(struct gf_worker *worker, struct gf_exchange *x)
 {
     struct gf_arena *arena = x->request.arena;
+
+    part_with_spool(&x->request);
 
     gf_stream_free(x->stream);
     gf_upload_free(x->upload);

@@ -74,7 +74,8 @@ static void log_what_holds_up(void)
         if (!is_held_up(s))
             continue;
         append_running(s, text, sizeof(text));
-        glog_info("server \"%s\" drains: %u requests still run: %s", s->name, gf_server_in_flight(s), text);
+        glog_info("server \"%s\" drains: %u requests still run: %s", s->name, gf_server_in_flight(s),
+                  text[0] ? text : "handlers past their time limit, whose clients have been answered");
     }
 }
 

@@ -28,6 +28,7 @@ struct choice {
 };
 
 struct lookup {
+    const struct gf_router *router;
     const struct gf_trie *trie;
     struct ghttp_request *request;
     unsigned method;  /* the request's bit */
@@ -66,22 +67,10 @@ static const struct gf_binding *with_methods(const struct gf_binding *binding, u
     return binding;
 }
 
-/* Whether the first binding is it, as the node alone says: the binding itself may be far away. */
-static bool is_first(const struct gf_node *node, unsigned method)
-{
-    return method != 0 && (node->methods == method || (node->methods == GF_METHOD_ALL && node->has_one_binding));
-}
-
 /* The binding of a node that has the request's method: its own before GET's for HEAD before ALL's. */
-static const struct gf_binding *pick(struct lookup *lookup, uint32_t number)
+static const struct gf_binding *pick(struct lookup *lookup, uint32_t node)
 {
-    const struct gf_node *node = &lookup->trie->nodes[number];
-    const struct gf_binding *bindings = node->bindings;
-
-    if (is_first(node, lookup->method)) {
-        lookup->names = node->names;
-        return bindings;
-    }
+    const struct gf_binding *bindings = lookup->trie->nodes[node].bindings;
     const struct gf_binding *picked = with_methods(bindings, lookup->method);
     if (!picked && lookup->method == GF_METHOD_HEAD)
         picked = with_methods(bindings, GF_METHOD_GET);
@@ -125,16 +114,39 @@ static const struct gf_binding *walk_templates(struct lookup *lookup, const stru
     return NULL;
 }
 
+/* Whether what a leaf speaks for is the binding for this method. */
+static bool is_meant(const struct gf_shape *shape, unsigned method)
+{
+    return shape->methods != 0 &&
+           (shape->methods == method || (shape->methods == GF_METHOD_ALL && method && !shape->more));
+}
+
+/* Below a child that is text: its leaf mostly knows what there is, and its node need not be fetched. */
+static const struct gf_binding *walk_leaf(struct lookup *lookup, uint32_t number, size_t depth)
+{
+    const struct gf_leaf *leaf = &lookup->trie->leaves[number];
+    const struct gf_shape *shape = &lookup->trie->shapes[leaf->shape];
+    if (is_meant(shape, lookup->method) && (!shape->one || segment_at(lookup, depth)) && !lookup->error &&
+        !segment_at(lookup, depth + shape->one) && !lookup->error) {
+        if (shape->one)
+            choose(lookup, depth, GF_SEGMENT_ONE, NULL);
+        choose(lookup, depth + shape->one, GF_SEGMENT_LITERAL, NULL);
+        lookup->names = shape->names;
+        return gf_router_binding(lookup->router, leaf->binding);
+    }
+    return lookup->error ? NULL : walk(lookup, lookup->trie->leaf_nodes[number], depth);
+}
+
 /* The children that stand for one segment. */
 static const struct gf_binding *walk_segment(struct lookup *lookup, uint32_t number, size_t depth)
 {
     const struct gf_node *node = &lookup->trie->nodes[number];
     struct gf_slice text = lookup->segments[depth].decoded;
     const struct gf_binding *found = NULL;
-    uint32_t child = gf_trie_find_text(lookup->trie, number, text.text, text.size);
-    if (child != 0) {
+    uint32_t leaf = gf_trie_find_leaf(lookup->trie, number, text.text, text.size);
+    if (leaf != 0) {
         choose(lookup, depth, GF_SEGMENT_LITERAL, NULL);
-        found = walk(lookup, child, depth + 1);
+        found = walk_leaf(lookup, leaf, depth + 1);
     }
     if (!found && !lookup->error)
         found = walk_templates(lookup, node, depth);
@@ -255,6 +267,7 @@ static const struct gf_binding *walk_domain(struct lookup *lookup, const char *d
 int gf_router_find_method(const struct gf_router *router, struct ghttp_request *r, unsigned method)
 {
     struct lookup lookup; /* not zeroed: segments and choices are written before they are read */
+    lookup.router = router;
     lookup.trie = &router->trie;
     lookup.request = r;
     lookup.method = method;

@@ -11,6 +11,12 @@
 #include "../message/arena.h"
 
 #define FIRST_CAPACITY 64
+/* Of a text: GF_PATTERN_SIZE_MAX is more than any has. */
+#define GF_TRIE_SIZE_MASK 0xfffU
+/* Shapes that a new one is compared with: routes that are alike are bound one after another. */
+#define SHAPES_COMPARED 32
+/* Bytes of a line of the cache. */
+#define LINE 64
 /* From this size on memory is asked for in huge pages, where the system has them: looking up the address of a page is
  * the most of what a line takes that is not in the cache. */
 #define HUGE_PAGE ((size_t)2 << 20)
@@ -27,18 +33,20 @@ static uint32_t hash_child(uint32_t parent, const char *text, size_t size)
 
 /* ---- memory ---- */
 
-/* Zeroed memory that begins at the begin of a line; for free(). The size is a multiple of a line's. */
+/* Zeroed memory that begins at the begin of a line; for free(). */
 static void *allocate(size_t size)
 {
-    void *memory = aligned_alloc(size >= HUGE_PAGE ? HUGE_PAGE : GF_TRIE_LINE, size);
+    size_t unit = size >= HUGE_PAGE ? HUGE_PAGE : LINE;
+    size_t rounded = (size + unit - 1) / unit * unit;
+    void *memory = aligned_alloc(unit, rounded);
     if (!memory)
         return NULL;
-    if (size >= HUGE_PAGE)
-        madvise(memory, size, MADV_HUGEPAGE); /* without them it is slower, and right */
-    return memset(memory, 0, size);
+    if (unit == HUGE_PAGE)
+        madvise(memory, rounded, MADV_HUGEPAGE); /* without them it is slower, and right */
+    return memset(memory, 0, rounded);
 }
 
-static uint32_t node_of(uint32_t slot)
+static uint32_t leaf_of(uint32_t slot)
 {
     return slot & ((1U << GF_TRIE_NUMBER_BITS) - 1);
 }
@@ -49,17 +57,12 @@ static bool has_tag(uint32_t slot, uint32_t hash)
     return (slot ^ hash) >> GF_TRIE_NUMBER_BITS == 0;
 }
 
-static void put_into_table(uint32_t *table, uint32_t table_size, uint32_t hash, uint32_t node)
+static void put_into_table(uint32_t *table, uint32_t table_size, uint32_t hash, uint32_t leaf)
 {
     uint32_t slot = hash & (table_size - 1);
     while (table[slot] != 0)
         slot = (slot + 1) & (table_size - 1);
-    table[slot] = (hash >> GF_TRIE_NUMBER_BITS << GF_TRIE_NUMBER_BITS) | node;
-}
-
-static const char *text_of(const struct gf_node *node)
-{
-    return node->text_size <= GF_TRIE_NEAR ? node->text.near : node->text.far;
+    table[slot] = (hash >> GF_TRIE_NUMBER_BITS << GF_TRIE_NUMBER_BITS) | leaf;
 }
 
 /* The size is a power of two. */
@@ -68,11 +71,9 @@ static int grow_table(struct gf_trie *trie, uint32_t size)
     uint32_t *table = allocate(size * sizeof(*table));
     if (!table)
         return -ENOMEM;
-    for (uint32_t i = 0; i < trie->table_size; i++) {
-        uint32_t number = node_of(trie->table[i]);
-        const struct gf_node *node = &trie->nodes[number];
-        if (number != 0)
-            put_into_table(table, size, hash_child(node->parent, text_of(node), node->text_size), number);
+    for (uint32_t leaf = 1; leaf < trie->leaf_count; leaf++) {
+        const struct gf_node *node = &trie->nodes[trie->leaf_nodes[leaf]];
+        put_into_table(table, size, hash_child(node->parent, node->text, node->text_size), leaf);
     }
     free(trie->table);
     trie->table = table;
@@ -80,15 +81,33 @@ static int grow_table(struct gf_trie *trie, uint32_t size)
     return 0;
 }
 
+/* Room for so many elements, with those that there are. NULL: no memory, and nothing has changed. */
+static void *grow_array(void *array, size_t count, size_t capacity, size_t element)
+{
+    void *grown = allocate(capacity * element);
+    if (grown && count)
+        memcpy(grown, array, count * element);
+    return grown;
+}
+
+/* The capacity is a power of two. */
 static int grow_nodes(struct gf_trie *trie, uint32_t capacity)
 {
-    struct gf_node *nodes = allocate(capacity * sizeof(*nodes));
-    if (!nodes)
+    void *nodes = grow_array(trie->nodes, trie->count, capacity, sizeof(*trie->nodes));
+    void *leaves = grow_array(trie->leaves, trie->leaf_count, capacity, sizeof(*trie->leaves));
+    void *leaf_nodes = grow_array(trie->leaf_nodes, trie->leaf_count, capacity, sizeof(*trie->leaf_nodes));
+    if (!nodes || !leaves || !leaf_nodes) {
+        free(nodes);
+        free(leaves);
+        free(leaf_nodes);
         return -ENOMEM;
-    if (trie->count)
-        memcpy(nodes, trie->nodes, trie->count * sizeof(*nodes));
+    }
     free(trie->nodes);
+    free(trie->leaves);
+    free(trie->leaf_nodes);
     trie->nodes = nodes;
+    trie->leaves = leaves;
+    trie->leaf_nodes = leaf_nodes;
     trie->capacity = capacity;
     return 0;
 }
@@ -99,16 +118,22 @@ int gf_trie_init(struct gf_trie *trie, struct gf_arena *arena)
     int error = grow_nodes(trie, FIRST_CAPACITY);
     if (!error)
         error = grow_table(trie, FIRST_CAPACITY);
+    trie->shapes = calloc(GF_TRIE_SHAPES_MAX, sizeof(*trie->shapes));
+    if (!trie->shapes)
+        error = -ENOMEM;
     if (error)
         gf_trie_finish(trie);
     else
-        trie->count = 1;
+        trie->count = trie->leaf_count = trie->shape_count = 1;
     return error;
 }
 
 void gf_trie_finish(struct gf_trie *trie)
 {
     free(trie->nodes);
+    free(trie->leaves);
+    free(trie->leaf_nodes);
+    free(trie->shapes);
     free(trie->table);
 }
 
@@ -127,7 +152,7 @@ int gf_trie_reserve(struct gf_trie *trie, size_t more)
     uint32_t capacity = trie->capacity, table_size = trie->table_size;
     while (capacity < needed)
         capacity *= 2;
-    while (is_too_full(table_size, trie->table_count + more))
+    while (is_too_full(table_size, trie->leaf_count + more))
         table_size *= 2;
     int error = capacity > trie->capacity ? grow_nodes(trie, capacity) : 0;
     return !error && table_size > trie->table_size ? grow_table(trie, table_size) : error;
@@ -135,7 +160,13 @@ int gf_trie_reserve(struct gf_trie *trie, size_t more)
 
 /* ---- children ---- */
 
-uint32_t gf_trie_find_text(const struct gf_trie *trie, uint32_t parent, const char *text, size_t size)
+static const char *text_of(const struct gf_trie *trie, uint32_t leaf)
+{
+    return trie->leaves[leaf].text_size <= GF_TRIE_NEAR ? trie->leaves[leaf].text
+                                                        : trie->nodes[trie->leaf_nodes[leaf]].text;
+}
+
+uint32_t gf_trie_find_leaf(const struct gf_trie *trie, uint32_t parent, const char *text, size_t size)
 {
     if (!trie->nodes[parent].has_texts)
         return 0;
@@ -143,12 +174,16 @@ uint32_t gf_trie_find_text(const struct gf_trie *trie, uint32_t parent, const ch
     for (uint32_t at = hash & mask, slot; (slot = trie->table[at]) != 0; at = (at + 1) & mask) {
         if (!has_tag(slot, hash))
             continue;
-        const struct gf_node *node = &trie->nodes[node_of(slot)];
-        __builtin_prefetch(node + 1); /* mostly its first child: what is next */
-        if (node->parent == parent && node->text_size == size && memcmp(text_of(node), text, size) == 0)
-            return node_of(slot);
+        const struct gf_leaf *leaf = &trie->leaves[leaf_of(slot)];
+        if (leaf->parent == parent && leaf->text_size == size && memcmp(text_of(trie, leaf_of(slot)), text, size) == 0)
+            return leaf_of(slot);
     }
     return 0;
+}
+
+uint32_t gf_trie_find_text(const struct gf_trie *trie, uint32_t parent, const char *text, size_t size)
+{
+    return trie->leaf_nodes[gf_trie_find_leaf(trie, parent, text, size)];
 }
 
 static uint32_t find_template(const struct gf_node *parent, const struct gf_template *template)
@@ -206,15 +241,25 @@ static int insert_template(struct gf_trie *trie, struct gf_node *parent, const s
 static void insert_text(struct gf_trie *trie, uint32_t parent, const struct gf_slice *text, uint32_t child)
 {
     struct gf_node *node = &trie->nodes[child];
+    uint32_t leaf = trie->leaf_count++;
 
+    node->text = text->text;
     node->text_size = (uint32_t)text->size;
-    if (text->size <= GF_TRIE_NEAR)
-        memcpy(node->text.near, text->text, text->size);
-    else
-        node->text.far = text->text;
+    node->leaf = leaf;
     trie->nodes[parent].has_texts = true;
-    put_into_table(trie->table, trie->table_size, hash_child(parent, text->text, text->size), child);
-    trie->table_count++;
+    trie->leaf_nodes[leaf] = child;
+    trie->leaves[leaf] = (struct gf_leaf){.parent = parent & ((1U << GF_TRIE_NUMBER_BITS) - 1),
+                                          .text_size = text->size & GF_TRIE_SIZE_MASK};
+    if (text->size <= GF_TRIE_NEAR)
+        memcpy(trie->leaves[leaf].text, text->text, text->size);
+    put_into_table(trie->table, trie->table_size, hash_child(parent, text->text, text->size), leaf);
+}
+
+/* A leaf's word about ":name" holds only as long as nothing goes before that. */
+static void forget_one(struct gf_trie *trie, uint32_t leaf)
+{
+    if (trie->shapes[trie->leaves[leaf].shape].one)
+        trie->leaves[leaf].shape = 0;
 }
 
 int gf_trie_add(struct gf_trie *trie, uint32_t parent_number, const struct gf_segment *segment, uint32_t *ret_child)
@@ -231,25 +276,56 @@ int gf_trie_add(struct gf_trie *trie, uint32_t parent_number, const struct gf_se
         int error = insert_template(trie, parent, segment->template, child);
         if (error)
             return error;
+        forget_one(trie, parent->leaf);
     } else if (segment->kind == GF_SEGMENT_ONE) {
         parent->one = child;
     } else if (segment->kind == GF_SEGMENT_REST) {
         parent->rest = child;
     } else {
         insert_text(trie, parent_number, &segment->literal, child);
+        forget_one(trie, parent->leaf);
     }
     trie->count++;
     *ret_child = child;
     return 0;
 }
 
-void gf_trie_bind(struct gf_trie *trie, uint32_t number, struct gf_binding *bindings, bool more_than_one,
-                  unsigned methods, const char *const *names)
-{
-    struct gf_node *node = &trie->nodes[number];
+/* ---- bindings ---- */
 
-    node->bindings = bindings;
-    node->has_one_binding = !more_than_one;
-    node->methods = (uint16_t)methods;
-    node->names = names;
+/* The number of a shape, new or not; 0: there are too many. */
+static uint32_t keep_shape(struct gf_trie *trie, const struct gf_shape *shape)
+{
+    for (uint32_t i = trie->shape_count - 1; i > 0 && i + SHAPES_COMPARED >= trie->shape_count; i--) {
+        const struct gf_shape *kept = &trie->shapes[i];
+        if (kept->one == shape->one && kept->more == shape->more && kept->methods == shape->methods &&
+            kept->names == shape->names)
+            return i;
+    }
+    if (trie->shape_count == GF_TRIE_SHAPES_MAX)
+        return 0;
+    trie->shapes[trie->shape_count] = *shape;
+    return trie->shape_count++;
+}
+
+/* The leaf whose path this node ends, or the one above ":name"; 0: none, or it cannot speak for this node. */
+static uint32_t find_speaker(const struct gf_trie *trie, uint32_t number, bool *ret_one)
+{
+    const struct gf_node *node = &trie->nodes[number], *parent = &trie->nodes[node->parent];
+    *ret_one = !node->leaf;
+    if (node->leaf)
+        return node->leaf;
+    return parent->one == number && !parent->has_texts && parent->template_count == 0 ? parent->leaf : 0;
+}
+
+void gf_trie_bind(struct gf_trie *trie, uint32_t node, struct gf_binding *bindings, uint32_t number,
+                  const struct gf_shape *shape)
+{
+    struct gf_shape spoken = *shape;
+    struct gf_leaf *leaf = &trie->leaves[find_speaker(trie, node, &spoken.one)];
+
+    trie->nodes[node].bindings = bindings;
+    if (leaf == trie->leaves)
+        return;
+    leaf->binding = number & ((1U << GF_TRIE_NUMBER_BITS) - 1);
+    leaf->shape = number == leaf->binding ? keep_shape(trie, &spoken) & (GF_TRIE_SHAPES_MAX - 1) : 0;
 }
