@@ -28,7 +28,6 @@ struct browser_page {
     struct browser *browser;
     char target[64], session[64];
     int loads; /* load events so far */
-    int answers;
     struct request *requests;
     size_t request_count;
     char problems[PROBLEMS_MAX];
@@ -52,11 +51,6 @@ static long now_ms(void)
 const char *browser_page_session(const struct browser_page *page)
 {
     return page->session;
-}
-
-int browser_page_answers(const struct browser_page *page)
-{
-    return page->answers;
 }
 
 /* ---- what goes wrong ------------------------------------------------------------------------------------------- */
@@ -104,7 +98,6 @@ static void heed_response(struct browser_page *page, const cJSON *parameters)
     const cJSON *status = cJSON_GetObjectItem(response, "status");
     char text[32];
 
-    page->answers++;
     if (!cJSON_IsNumber(status) || status->valueint < 400)
         return;
     snprintf(text, sizeof(text), "%d", status->valueint);
