@@ -37,24 +37,17 @@ static int start(const char *name)
     return ghttp_server_start(s);
 }
 
-/* The program's own values can be in the same file. */
-static gcfg *load(void)
-{
-    char path[1024], error[512];
-    gcfg *cfg = NULL;
-
-    if (!gcfg_find(path, sizeof(path)) && gcfg_load(path, &cfg, error, sizeof(error)) < 0)
-        fprintf(stderr, "%s\n", error);
-    return cfg;
-}
-
 int main(void)
 {
-    gcfg *cfg = load();
+    char error[512];
+    gcfg *cfg;
     int status = 1;
 
-    if (cfg)
-        greeting = gcfg_text(cfg, "app.greeting", greeting);
+    if (gcfg_load_found(&cfg, error, sizeof(error)) < 0) {
+        fprintf(stderr, "%s\n", error);
+        return 1;
+    }
+    greeting = gcfg_text(cfg, "app.greeting", greeting); /* the program's own values can be in the same file */
     if (!start(NULL) && !start("s1"))
         status = g_wait();
     gcfg_free(cfg);

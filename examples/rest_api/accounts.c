@@ -52,6 +52,13 @@ static void answer_user(ghttp_request *r, const struct user *user)
     ghttp_response_set_data(r, data);
 }
 
+/* HTTP wants each 401 to name a way in; this one is no browser's, so that none asks for a password by itself. */
+static void refuse_stranger(ghttp_request *r, const char *message)
+{
+    ghttp_response_set_header(r, "WWW-Authenticate", "Session realm=\"tasks\"");
+    answer_refusal(r, 401, message);
+}
+
 void account_create(ghttp_request *r)
 {
     struct credentials credentials;
@@ -82,7 +89,7 @@ void account_login(ghttp_request *r)
         return;
     result = users_find(credentials.name, credentials.password, &user);
     if (result == -EACCES) {
-        answer_refusal(r, 401, "name or password is wrong");
+        refuse_stranger(r, "name or password is wrong");
         return;
     }
     snprintf(id, sizeof(id), "%ld", user.id);
@@ -111,8 +118,7 @@ void account_required(ghttp_request *r)
     struct user *user;
 
     if (!id || !name) {
-        ghttp_response_set_header(r, "WWW-Authenticate", "Session realm=\"tasks\"");
-        answer_refusal(r, 401, "log in first");
+        refuse_stranger(r, "log in first");
         return;
     }
     user = ghttp_request_alloc(r, sizeof(*user));

@@ -9,8 +9,11 @@
  *   answers.c    refusals
  */
 #include <gf/gf.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 #include "accounts.h"
 #include "answers.h"
@@ -24,7 +27,7 @@ static void health(ghttp_request *r)
     struct query query;
     int result;
 
-    query_begin(&query, "SELECT 1 FROM users");
+    query_begin(&query, "SELECT 1 FROM users LIMIT 1");
     result = query_end(&query);
     if (result < 0)
         answer_error(r, result);
@@ -37,14 +40,20 @@ static void no_store(ghttp_request *r)
     ghttp_request_next(r);
 }
 
+static bool is_json(const char *type)
+{
+    static const char json[] = "application/json";
+
+    return type && strcspn(type, "; \t") == strlen(json) && strncasecmp(type, json, strlen(json)) == 0;
+}
+
 /* A body must say that it is JSON. A form of another site's page cannot. */
 static void json_only(ghttp_request *r)
 {
-    const char *type = ghttp_request_header(r, "Content-Type");
     size_t size = 0;
 
     ghttp_request_body(r, &size);
-    if (size > 0 && (!type || strncasecmp(type, "application/json", strcspn(type, "; ")) != 0))
+    if (size > 0 && !is_json(ghttp_request_header(r, "Content-Type")))
         answer_refusal(r, 415, "the body must be application/json");
     else
         ghttp_request_next(r);
@@ -92,31 +101,28 @@ static int serve(const gcfg *cfg, ghttp_rate_limit *limit)
     return ghttp_server_run(s);
 }
 
-/* The program's own part of the file, "app". 0 where there is no file: the defaults do. */
-static int load_configuration(gcfg **ret_cfg)
+/* The program's own part of config.yaml is "app". NULL: what it says is out of bounds, or there is no memory. */
+static ghttp_rate_limit *limit_logins(const gcfg *cfg)
 {
-    char path[4096], error[512];
-    int result = gcfg_find(path, sizeof(path));
+    double per_second = gcfg_double(cfg, "app.loginsPerSecond", 0.5);
+    int64_t at_once = gcfg_int(cfg, "app.loginsAtOnce", 10);
 
-    *ret_cfg = NULL;
-    if (result < 0)
-        return 0;
-    result = gcfg_load(path, ret_cfg, error, sizeof(error));
-    if (result < 0)
-        fprintf(stderr, "%s\n", error);
-    return result;
+    return ghttp_rate_limit_new(per_second, at_once > 0 && at_once <= UINT_MAX ? (unsigned)at_once : 0);
 }
 
 int main(void)
 {
     ghttp_rate_limit *limit = NULL;
+    char error[512];
     gcfg *cfg;
     int status = 1;
 
-    if (load_configuration(&cfg) < 0)
+    umask(077); /* the database is for nobody else */
+    if (gcfg_load_found(&cfg, error, sizeof(error)) < 0) {
+        fprintf(stderr, "%s\n", error);
         return 1;
-    limit = ghttp_rate_limit_new(gcfg_double(cfg, "app.loginsPerSecond", 0.5),
-                                 (unsigned)gcfg_int(cfg, "app.loginsAtOnce", 10));
+    }
+    limit = limit_logins(cfg);
     if (!limit)
         fprintf(stderr, "app.loginsPerSecond or app.loginsAtOnce is out of bounds\n");
     else if (!database_open(gcfg_text(cfg, "app.database", "tasks.db")))

@@ -29,12 +29,7 @@ static const struct ghttp_field fields[] = {
      .message = "due must be a day like 2026-12-24"},
     {.name = "priority", .type = GHTTP_FIELD_INT, GHTTP_FIELD_AT(struct task, priority), .min = 1, .max = 5},
     {.name = "done", .type = GHTTP_FIELD_BOOL, GHTTP_FIELD_AT(struct task, done)},
-    {.name = "version",
-     .type = GHTTP_FIELD_LONG,
-     GHTTP_FIELD_AT(struct task, version),
-     .required = true,
-     .min = 1,
-     .max = 0},
+    {.name = "version", .type = GHTTP_FIELD_LONG, GHTTP_FIELD_AT(struct task, version), .required = true, .min = 1},
 };
 
 enum { FIELDS_OF_CHANGED = sizeof(fields) / sizeof(*fields), FIELDS_OF_NEW = FIELDS_OF_CHANGED - 1 };

@@ -27,14 +27,16 @@ void account_require(ghttp_request *r)
         ghttp_response_redirect(r, "/login", 303);
 }
 
-/* Takes the same time wherever the first difference is. */
+/* Takes the same time wherever texts of one length differ. */
 static bool is_equal(const char *a, const char *b)
 {
     size_t length = strlen(a);
-    unsigned char difference = strlen(b) != length;
+    int difference = 0;
 
-    for (size_t i = 0; i < length && !difference; i++)
-        difference = (unsigned char)(a[i] ^ b[i]);
+    if (strlen(b) != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        difference |= a[i] ^ b[i];
     return !difference;
 }
 

@@ -146,6 +146,21 @@ fail:
     return result;
 }
 
+int gcfg_load_found(gcfg **ret_cfg, char *error, size_t size)
+{
+    char path[PATH_MAX];
+    int result = gcfg_find(path, sizeof(path));
+
+    if (!result)
+        return gcfg_load(path, ret_cfg, error, size);
+    if (result == -ENOENT) {
+        *ret_cfg = NULL;
+        return 0;
+    }
+    snprintf(error, size, "GF_GCFG_FILE: cannot be read: %s", strerror(-result));
+    return result;
+}
+
 /* ---- its tree ---- */
 
 /* The length of the character here, which is at least one byte; 0: it is no UTF-8. */

@@ -56,7 +56,14 @@ GF_API int gcfg_find(char *path, size_t size);
  */
 GF_API int gcfg_load(const char *path, gcfg **ret_cfg, char *error, size_t size);
 
-/** The same for a text of this length in memory; the name stands for the file's. Thread: any thread. */
+/**
+ * gcfg_find(), then gcfg_load(): the file that the program's servers read too.
+ * @param ret_cfg gets the tree; NULL where there is no file: gcfg_get() and its like find nothing in that.
+ * @return 0 in both cases; else as gcfg_load(), or -ENAMETOOLONG. Thread: any thread.
+ */
+GF_API int gcfg_load_found(gcfg **ret_cfg, char *error, size_t size);
+
+/** The same as gcfg_load() for a text of this length in memory; the name stands for the file's. Thread: any thread. */
 GF_API int gcfg_parse(const char *name, const char *text, size_t length, gcfg **ret_cfg, char *error, size_t size);
 
 /** Frees the tree; NULL is fine. Thread: any thread. */

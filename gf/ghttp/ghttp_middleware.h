@@ -109,12 +109,37 @@ GF_API void ghttp_rate_limit_free(ghttp_rate_limit *limit);
  */
 GF_API void ghttp_middleware_rate_limit(ghttp_request *r);
 
+/** How long what is further in may take. */
+typedef struct ghttp_timeout {
+    int ms;              /**< milliseconds, 1 to 86,400,000 (a day) */
+    int status;          /**< of the answer of who takes longer; 0: 503, as Go's http.TimeoutHandler */
+    const char *message; /**< its body, plain text; NULL: the status's text */
+} ghttp_timeout;
+
 /**
- * Compresses bodies of 1,024 bytes and more for clients that accept gzip, unless they have a Content-Encoding or are
- * of a type that is compressed already (images, sound, video, archives). Runs round what writes the body, so it is to
- * be bound before. An answer that mixes a secret with text of the request should not be compressed: its size tells
- * about the secret. No argument.
+ * Answers for a handler, and middleware between, that takes longer than the limit, at that moment. The handler itself
+ * cannot be ended: it runs on, on its own thread, until it returns. Its request stays valid so long, but what it writes
+ * goes nowhere, and changes of its session are not saved; ghttp_request_time_left() tells it. A drain waits for it.
+ *
+ * Within the limit nothing can be sent early: ghttp_response_flush() returns -ENOTSUP. A request takes two threads of
+ * `handlerThreads`, and where there is no second one it is answered 503 with Retry-After. Of two limits, one in the
+ * other, the shorter counts. A handler that reads its body itself (ghttp_server_bind_streaming()) is not left to run
+ * on, and takes no second thread: at the limit ghttp_request_read() returns -ETIMEDOUT, and the answer is the limit's
+ * when it returns. Argument: const ghttp_timeout *; without it every answer is a 500.
  */
+GF_API void ghttp_middleware_timeout(ghttp_request *r);
+
+/**
+ * Compresses bodies of 1,024 bytes and more in the coding that the client likes best, by the weights of its
+ * Accept-Encoding: Zstandard (`zstd`), Brotli (`br`) or gzip, in this order where it likes several as well; the first
+ * two where the library was built with them. Left alone are bodies that have a Content-Encoding, and types that are
+ * compressed already (images, sound, video, archives). Runs round what writes the body, so it is to be bound before. An
+ * answer that mixes a secret with text of the request should not be compressed: its size tells about the secret. No
+ * argument.
+ */
+GF_API void ghttp_middleware_compress(ghttp_request *r);
+
+/** The same with gzip alone, as GoFrame has it. No argument. */
 GF_API void ghttp_middleware_gzip(ghttp_request *r);
 
 /**

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include <gf/ghttp/ghttp_types.h>
 
@@ -33,6 +34,11 @@ GF_API const char *ghttp_request_remote_ip(ghttp_request *r);
 /** The address of the client: behind a proxy of ghttp_server_trust_proxies() the one that it names, else the remote
  * one. Headers alone never change it. */
 GF_API const char *ghttp_request_client_ip(ghttp_request *r);
+/**
+ * The milliseconds that ghttp_middleware_timeout() leaves its handler; 0: the client has been answered, and what is
+ * done from now on is done for nobody; LONG_MAX: there is no limit.
+ */
+GF_API long ghttp_request_time_left(const ghttp_request *r);
 /** Whether it came over TLS. */
 GF_API bool ghttp_request_is_https(const ghttp_request *r);
 /** The server that was asked. */
@@ -88,13 +94,51 @@ GF_API double ghttp_request_get_double(ghttp_request *r, const char *name, doubl
 GF_API bool ghttp_request_get_bool(ghttp_request *r, const char *name, bool fallback);
 
 /**
- * The whole body.
+ * The whole body; empty on a route of ghttp_server_bind_streaming(), whose handler reads it itself.
  * @param ret_size its length in bytes; NULL if that does not matter.
  * @return the bytes, with a 0 after the last, never NULL.
  */
 GF_API const void *ghttp_request_body(ghttp_request *r, size_t *ret_size);
 /** The body as JSON, parsed once and freed with the request; NULL when it is none. */
 GF_API struct cJSON *ghttp_request_json(ghttp_request *r);
+
+/* ---- requests: bodies piece by piece ------------------------------------------------------------- */
+/* All of these: the request's own thread. */
+
+/**
+ * The next bytes of the body. On a route of ghttp_server_bind_streaming() it waits for them: the first call lets the
+ * client send (`100 Continue`), and while the handler does not call, the client waits. On other routes it gives what
+ * was collected.
+ * @return how many; 0 at the end. -EMSGSIZE: longer than the route takes; -ETIMEDOUT: the client has sent nothing for
+ *         `readTimeout`; -ECONNRESET: it has gone; -EPIPE: ghttp_response_flush() was called before; -EINVAL without
+ *         room. The errors leave the status 413, 408 or 400 for a handler that had set none and just returns. A handler
+ *         that answers before the end is heard; the connection then closes.
+ */
+GF_API ssize_t ghttp_request_read(ghttp_request *r, void *data, size_t size);
+
+/** A part of a form as it comes in; lives until the request ends. */
+struct ghttp_part {
+    const char *name;         /**< of the form's field, as sent */
+    const char *filename;     /**< as ghttp_upload_filename(); NULL: no file but a value */
+    const char *raw_filename; /**< as sent: anything; NULL as above */
+    const char *type;         /**< the Content-Type that the client says it has; NULL: none */
+};
+
+/** What is called for the parts of a form, in their order. Each returns 0, or else what the reading ends with; NULL
+ * where nothing is to be done. */
+struct ghttp_multipart_callbacks {
+    int (*begin)(ghttp_request *r, const struct ghttp_part *part, void *arg); /**< a part begins */
+    int (*data)(ghttp_request *r, const void *data, size_t size, void *arg);  /**< more of it: cut anywhere */
+    int (*end)(ghttp_request *r, void *arg);                                  /**< it was whole */
+};
+
+/**
+ * Reads a multipart/form-data of any size by ghttp_request_read(), with 64 KiB of memory. A part whose end is not told
+ * was cut: what was stored of it is to be thrown away.
+ * @return 0: the form was whole, and read to the body's end; what a callback returned; -EINVAL: it is malformed, or no
+ *         such form; -E2BIG: more than 1,000 parts or 8 KiB of headers of one; -ENOMEM, or as ghttp_request_read().
+ */
+GF_API int ghttp_request_read_multipart(ghttp_request *r, const struct ghttp_multipart_callbacks *callbacks, void *arg);
 
 /* ---- requests: what the client says of itself ---------------------------------------------------- */
 /* All of these: the request's own thread. What is absent is NULL. Nothing here is proof of anything. */

@@ -6,6 +6,8 @@
 #ifndef GF_GHTTP_ROUTING_H
 #define GF_GHTTP_ROUTING_H
 
+#include <stdint.h>
+
 #include <gf/ghttp/ghttp_types.h>
 
 GF_BEGIN_DECLS
@@ -22,6 +24,17 @@ GF_API int ghttp_server_bind(ghttp_server *s, const char *pattern, ghttp_handler
 
 /** The same with an argument for the handler (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
 GF_API int ghttp_server_bind_with(ghttp_server *s, const char *pattern, ghttp_handler *fn, void *arg);
+
+/**
+ * Binds a handler that reads the body itself, by ghttp_request_read() or ghttp_request_read_multipart(), while it comes
+ * in. Middleware, hooks and handler run as soon as the head is there, on a thread of their own; ghttp_request_body() is
+ * empty and forms have no values there. What comes without a body is served as by ghttp_server_bind_with().
+ * @param max_size the largest body in bytes, whatever `clientMaxBodySize` says; 0: as that says. An announced length
+ *                 above it is answered 413 before anything runs.
+ * @return as ghttp_server_bind(). Thread: before start.
+ */
+GF_API int ghttp_server_bind_streaming(ghttp_server *s, const char *pattern, ghttp_handler *fn, void *arg,
+                                       uint64_t max_size);
 
 /** What ghttp_server_routes() tells of a binding; the texts live as long as the server. */
 typedef struct ghttp_route {
@@ -135,6 +148,9 @@ GF_API int ghttp_group_use_with(ghttp_group *g, ghttp_handler *middleware, void 
 GF_API int ghttp_group_bind(ghttp_group *g, const char *pattern, ghttp_handler *fn);
 /** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
 GF_API int ghttp_group_bind_with(ghttp_group *g, const char *pattern, ghttp_handler *fn, void *arg);
+/** ghttp_server_bind_streaming() below the group's prefix. Thread: before start. */
+GF_API int ghttp_group_bind_streaming(ghttp_group *g, const char *pattern, ghttp_handler *fn, void *arg,
+                                      uint64_t max_size);
 /** Binds a handler to a path of the group for all methods. Thread: before start. */
 GF_API int ghttp_group_all(ghttp_group *g, const char *path, ghttp_handler *fn);
 /** For GET, and with it HEAD. Thread: before start. */
@@ -190,6 +206,8 @@ GF_API void ghttp_note_place(const char *handler, const char *file, int line);
     (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind((s), (pattern), (fn)))
 #define ghttp_server_bind_with(s, pattern, fn, arg)                                                                    \
     (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind_with((s), (pattern), (fn), (arg)))
+#define ghttp_server_bind_streaming(s, pattern, fn, arg, max_size)                                                     \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind_streaming((s), (pattern), (fn), (arg), (max_size)))
 #define ghttp_server_use(s, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_use((s), (fn)))
 #define ghttp_server_use_with(s, fn, arg)                                                                              \
     (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_use_with((s), (fn), (arg)))
@@ -204,6 +222,8 @@ GF_API void ghttp_note_place(const char *handler, const char *file, int line);
     (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_bind((g), (pattern), (fn)))
 #define ghttp_group_bind_with(g, pattern, fn, arg)                                                                     \
     (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_bind_with((g), (pattern), (fn), (arg)))
+#define ghttp_group_bind_streaming(g, pattern, fn, arg, max_size)                                                      \
+    (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_bind_streaming((g), (pattern), (fn), (arg), (max_size)))
 #define ghttp_group_all(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_all((g), (path), (fn)))
 #define ghttp_group_get(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_get((g), (path), (fn)))
 #define ghttp_group_post(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_post((g), (path), (fn)))

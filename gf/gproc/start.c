@@ -10,6 +10,7 @@
 #include <gf/gproc/reload.h>
 #include <gf/gproc/signals.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -26,6 +27,14 @@ static struct gf_start start = {.cwd_fd = -1, .state_fd = -1};
 const struct gf_start *gf_start_get(void)
 {
     return &start;
+}
+
+/* A number of these that is free would become a socket's: what the program prints would go to a client. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
+            return; /* there is no such file here */
 }
 
 /* Above 2: a process that is started without standard error must not have its folder there. */
@@ -87,6 +96,7 @@ static void record_ignored_signals(void)
 __attribute__((constructor(GF_START_PRIORITY))) static void record_start(int argc, char **argv, char **envp)
 {
     (void)envp; /* environ is read after the variable was taken out */
+    fill_standard_descriptors();
     clock_gettime(CLOCK_REALTIME, &start.wall);
     clock_gettime(CLOCK_MONOTONIC, &start.monotonic);
     record_ignored_signals();

@@ -317,7 +317,7 @@ Test(admin, sends_headers_that_keep_the_page_to_itself)
     expect_part(reply.head, "Cache-Control: no-store\r\n");
     expect_part(reply.head, "X-Frame-Options: DENY\r\n");
     expect_part(reply.head, "X-Content-Type-Options: nosniff\r\n");
-    expect_part(reply.head, "Referrer-Policy: no-referrer\r\n");
+    expect_part(reply.head, "Referrer-Policy: same-origin\r\n");
     expect_part(reply.head, "Content-Security-Policy: default-src 'none'; style-src 'nonce-");
     expect_no_part(reply.head, "unsafe-inline");
     cr_assert(not(zero(ptr, nonce)));

@@ -215,7 +215,10 @@ Test(admin_history, shows_a_request_that_outlasts_its_process)
     cr_assert(gt(int, rig_restart_by_signal(&rig), 0));
     status = wait_for(one_runs_there);
     expect_drain(status, old, 0, 0, 0);
-    cr_expect(not(zero(ptr, strstr(text(get(status, "predecessor"), "message"), "; 1 request still runs"))));
+    cr_expect(
+        not(zero(ptr, strstr(text(get(status, "predecessor"), "message"), "; 1 request still runs: /sleep (1, "))));
+    cr_expect(zero(int, strncmp(text(get(status, "predecessor"), "holds_up"), "/sleep (1, the longest for ", 27)));
+    cr_expect(cJSON_IsNull(get(get(status, "predecessor"), "older")));
     cr_expect(eq(dbl, number(get(status, "predecessor"), "connections"), 1));
     cJSON_Delete(status);
     cr_assert(client_receive(client, &error) != NULL, "%s", strerror(-error));
@@ -225,6 +228,46 @@ Test(admin_history, shows_a_request_that_outlasts_its_process)
     cr_expect(zero(ptr, strstr(text(get(status, "predecessor"), "message"), "still")));
     cJSON_Delete(status);
     client_close(client);
+}
+
+static bool two_processes_drain(const cJSON *status)
+{
+    const cJSON *older = has_predecessor(status, "in_flight", 1) ? get(get(status, "predecessor"), "older") : NULL;
+
+    return cJSON_IsObject(older) && number(older, "in_flight") == 1;
+}
+
+static bool one_process_drains(const cJSON *status)
+{
+    return has_predecessor(status, "in_flight", 1) && cJSON_IsNull(get(get(status, "predecessor"), "older"));
+}
+
+Test(admin_history, shows_three_generations)
+{
+    struct client *clients[2];
+    pid_t pids[2];
+    cJSON *status;
+    char part[128];
+
+    begin("");
+    for (int i = 0; i < 2; i++) {
+        pids[i] = rig.pid;
+        process_mark(rig.process);
+        clients[i] = connect_and_sleep("GET", i ? 60000 : 4000);
+        cr_assert(zero(int, process_wait_line(rig.process, "sleeping in", WAIT_MS)));
+        cr_assert(gt(int, rig_restart_by_signal(&rig), 0));
+    }
+    status = wait_for(two_processes_drain);
+    expect_drain(status, pids[1], 0, 0, 0);
+    cr_expect(eq(dbl, number(get(get(status, "predecessor"), "older"), "pid"), pids[0]));
+    snprintf(part, sizeof(part), "; so does process %d before it; 1 request still runs: /sleep (1, ", (int)pids[0]);
+    cr_expect(not(zero(ptr, strstr(text(get(status, "predecessor"), "message"), part))), "%s",
+              text(get(status, "predecessor"), "message"));
+    cJSON_Delete(status);
+    cJSON_Delete(wait_for(one_process_drains));
+    for (int i = 0; i < 2; i++)
+        client_close(clients[i]);
+    kill(-rig.first, SIGKILL); /* a handler would sleep on */
 }
 
 Test(admin_history, counts_what_is_closed_and_what_is_cut)

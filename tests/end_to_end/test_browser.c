@@ -4,8 +4,10 @@
  */
 #include "tests/support/visit.h"
 
+#include <cjson/cJSON.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +74,7 @@ Test(browser, the_admin_page_shows_a_restart_without_a_reload)
 {
     double first, second;
 
-    cr_assert(zero(int, visit_program(&v, "admin_server")));
+    cr_assert(zero(int, visit_program(&v, "admin_server", NULL)));
     cr_assert(zero(int, visit_open(&v, v.page, "/debug/admin")));
     wait_for(v.page, "live.textContent === 'live'");
     expect_nothing(visit_inspect(v.page, "admin"));
@@ -95,6 +97,33 @@ Test(browser, the_admin_page_shows_a_restart_without_a_reload)
     free(browser_page_problems(v.page)); /* the 404 */
     cr_assert(zero(int, visit_open(&v, v.page, "/nowhere")));
     expect_text(v.page, "document.body.innerText", "Not Found");
+}
+
+/* The form for the token, and the cookie after it, which the process after a restart knows too. */
+Test(browser, a_token_opens_the_admin_page)
+{
+    char expected[128], *problems;
+
+    cr_assert(zero(int, visit_program(&v, "admin_server", "GF_ADMIN_TOKEN=correct horse")));
+    cr_assert(zero(int, visit_open(&v, v.page, "/debug/admin")));
+    snprintf(expected, sizeof(expected), "status: 401 %s/debug/admin\n", v.base);
+    problems = browser_page_problems(v.page);
+    cr_expect(eq(str, problems, expected));
+    free(problems);
+    expect_nothing(visit_inspect(v.page, "admin-login"));
+    cr_assert(zero(int, browser_page_type(v.page, "#token", "wrong horse")));
+    cr_assert(zero(int, browser_page_click(v.page, "button")));
+    wait_for(v.page, "document.querySelector('.bad')");
+    expect_nothing(visit_inspect(v.page, "admin-login-wrong"));
+    free(browser_page_problems(v.page)); /* the 401 */
+    cr_assert(zero(int, browser_page_type(v.page, "#token", "correct horse")));
+    cr_assert(zero(int, browser_page_click(v.page, "button")));
+    wait_for(v.page, "live.textContent === 'live'");
+    restart_by_page(v.page, 2);
+    expect_text(v.page, "document.cookie", "");
+    cr_assert(zero(int, visit_open(&v, v.page, "/debug/admin")));
+    expect_text(v.page, GENERATION, "2");
+    expect_nothing(browser_page_problems(v.page));
 }
 
 static void make_file(const char *folder, const char *name, int size)
@@ -154,9 +183,31 @@ static void start_upload(struct browser_page *page, const char *path)
 {
     cr_assert(zero(int, visit_log_in(&v, page)));
     cr_assert(zero(int, browser_page_choose(page, "#files", (const char *[]){path, NULL})));
-    cr_assert(zero(int, browser_page_throttle(page, 1 << 20)));
+    cr_assert(zero(int, browser_page_throttle(page, 128 << 10)));
     cr_assert(zero(int, browser_page_click(page, "#upload button")));
-    wait_for(page, "bar.value > 0.02 && bar.value < 0.9");
+    wait_for(page, "bar.value > 0 && bar.value < 0.9");
+}
+
+/* What a browser that comes again has missed is told first; and the stream ends by itself when its process is replaced.
+ */
+Test(browser, a_stream_tells_what_was_missed_and_ends_at_a_restart)
+{
+    cr_assert(zero(int, visit_website(&v, NULL)));
+    cr_assert(zero(int, visit_open(&v, v.page, "/")));
+    cJSON_Delete(browser_page_evaluate(
+        v.page, "window.asked = Math.floor(Date.now() / 1000) - 30, window.text = '', window.ended = false,"
+                "(async () => {"
+                "  const answer = await fetch('/ticker/events', {headers: {'Last-Event-ID': String(asked)}});"
+                "  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();"
+                "  for (let part; !(part = await reader.read()).done; ) text += part.value;"
+                "  ended = true; })(), 0"));
+    wait_for(v.page, "(text.match(/^id: /gm) || []).length > 31");
+    cr_assert(zero(int, process_signal(v.server, SIGUSR1)));
+    wait_for(v.page, "ended");
+    expect_text(v.page, "text.match(/^id: .*$/gm).every((id, i) => id === `id: ${asked + 1 + i}`) ? 'in order' : text",
+                "in order");
+    expect_text(v.page, "text.slice(0, 12)", "retry: 300\n\n");
+    expect_nothing(browser_page_problems(v.page));
 }
 
 /* The ticker is told by another process than before, live, and has heard more. */
@@ -190,6 +241,7 @@ Test(browser, an_upload_and_a_ticker_go_on_over_a_restart)
     second = number(admin, PID);
     cr_expect(ne(dbl, second, first));
     cr_expect(lt(dbl, number(v.page, "bar.value"), 1), "the upload was over before the restart");
+    cr_assert(zero(int, browser_page_throttle(v.page, -1)));
     wait_for_new_ticks(ticker, first);
     cr_expect(eq(dbl, number(ticker, TICKER_PID), second));
     wait_for(v.page, "document.querySelectorAll('tbody tr').length === 1");

@@ -63,7 +63,8 @@ static void begin(const char *setting, const char *other)
         " ln -s plain.txt www/link.txt && ln -s ../secret/s www/out.txt && ln -s ../secret www/outdir &&"
         " mkfifo www/fifo && : >www/nothing.txt && touch -d '2020-01-01 00:00:00 UTC' www/plain.txt &&"
         " printf evil >'www/folder/<b>&\"x\" %41.txt' && printf h >www/folder/.hidden && mkdir www/folder/sub &&"
-        " printf plain-js >www/z.js && printf gzip-js >www/z.js.gz && printf br-js >www/z.js.br &&"
+        " printf plain-js >www/z.js && printf gzip-js >www/z.js.gz && printf br-js >www/z.js.br && printf zst-js "
+        ">www/z.js.zst &&"
         " printf page >www/old.html && printf stale >www/old.html.gz && touch -d 2019-01-01 www/old.html.gz &&"
         " head -c 30000000 /dev/urandom >www/large.bin");
     process = process_start(&options);
@@ -449,6 +450,10 @@ Test(files, compressed_before_are_sent_to_who_takes_them)
     a = ask("GET", "/z.js", "Accept-Encoding: gzip, br\r\n");
     cr_assert(eq(str, a->body, "br-js"));
     expect_header(a, "Content-Encoding", "br");
+    a = ask("GET", "/z.js", "Accept-Encoding: gzip;q=0.5, zstd, br;q=0.9\r\n");
+    cr_assert(eq(str, a->body, "zst-js"));
+    expect_header(a, "Content-Encoding", "zstd");
+    expect_header(a, "Vary", "Accept-Encoding");
     a = ask("GET", "/z.js", "Accept-Encoding: gzip;q=0\r\n");
     cr_assert(eq(str, a->body, "plain-js"));
     a = ask("GET", "/old.html", "Accept-Encoding: gzip\r\n"); /* older than what it was made of */

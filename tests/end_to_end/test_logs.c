@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/support/client.h"
@@ -128,6 +129,43 @@ static void expect_match(const char *pattern)
     cr_assert(zero(int, regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE)));
     cr_expect(zero(int, regexec(&regex, text, 0, NULL, 0)), "no %s in %.4000s", pattern, text);
     regfree(&regex);
+}
+
+/* Lines of refused connections are ten a second; beyond, the log tells how many there were. */
+Test(logs, connections_refused_at_a_limit_have_lines_but_not_without_end)
+{
+    enum { FLOOD = 300 };
+    struct client *only;
+    int lines, told = 0;
+    time_t began = time(NULL);
+
+    start("maxConnections=1", NULL);
+    only = client_connect_port(server->port);
+    cr_assert(ne(ptr, only, NULL));
+    cr_assert(zero(int, client_send_text(only, "GET /first HTTP/1.1\r\nHost: a\r\n\r\n")));
+    cr_assert(ne(ptr, (void *)client_receive(only, &(int){0}), NULL));
+    for (int i = 0; i < FLOOD; i++) {
+        struct raw raw = {.size = 0};
+
+        cr_assert(zero(int, raw_connect(&raw, server->port)));
+        raw_read(&raw, NULL, PATIENCE_MS);
+        raw_close(&raw);
+    }
+    client_close(only);
+    expect_words("a.log", " /first ", 1);
+    lines = count(" 503 \"- http - - -\" 0.000, 127.0.0.1, ");
+    cr_expect(ge(int, lines, 10), "%d", lines);
+    cr_expect(le(int, lines, 10 * (int)(time(NULL) - began + 2)), "in %d seconds", (int)(time(NULL) - began));
+    char *output = process_output(server->process);
+    for (const char *at = output; (at = strstr(at, " refused connections have no line")); at++) {
+        const char *number = at;
+        while (number > output && number[-1] != ' ')
+            number--;
+        told += atoi(number);
+    }
+    free(output);
+    cr_expect(le(int, lines + told, FLOOD));
+    cr_expect(lines == FLOOD || told > 0, "%d lines, %d told of", lines, told);
 }
 
 /* A request whose header tries to be another line, and a refused one, each on a connection of its own. */

@@ -67,6 +67,9 @@ Test(package, embeds_files_that_come_change_and_go)
     expect("./build/consumer", "a.txt 3 1577836800 one\nsub/b.txt 3 1577836800 two\n");
     expect("./build/consumer_static", "a.txt 3 1577836800 one\nsub/b.txt 3 1577836800 two\n");
 
+    free(run("printf other >consumer/web/a.txt && cmake --build build"));
+    expect("./build/consumer | cut -d ' ' -f 1,2,4", "a.txt 5 other\nsub/b.txt 3 two\n");
+
     free(run("printf changed >consumer/web/sub/b.txt && touch -d @1577836801 consumer/web/sub/b.txt &&"
              " printf new >consumer/web/c.txt && touch -d @1577836802 consumer/web/c.txt && rm consumer/web/a.txt &&"
              " cmake --build build"));

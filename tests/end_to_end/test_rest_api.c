@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "tests/support/rest_api.h"
@@ -250,6 +251,7 @@ Test(rest_api, nobody_enters_without_a_login)
 
     join(&anna, "anna");
     expect(&bert, "POST", "/login", "{\"name\":\"anna\",\"password\":\"wrong horse\"}", 401, 61);
+    cr_expect(strstr(bert.head, "\r\nWWW-Authenticate: ") != NULL);
     expect(&bert, "POST", "/login", "{\"name\":\"nobody\",\"password\":\"correct horse\"}", 401, 61);
     expect(&bert, "POST", "/login", "{\"name\":\"anna\"}", 400, 51);
     cr_expect(eq(str, bert.cookie, ""), "nothing to be had without a login");
@@ -271,9 +273,13 @@ Test(rest_api, nobody_enters_without_a_login)
 Test(rest_api, passwords_are_not_kept_as_they_are)
 {
     char command[256], line[256] = "";
+    struct stat status;
     FILE *found;
 
     join(&anna, "anna");
+    snprintf(command, sizeof(command), "%s/tasks.db", api.folder);
+    cr_assert(zero(int, stat(command, &status)));
+    cr_expect(eq(int, status.st_mode & 0777, 0600), "others of the machine may not read it");
     snprintf(command, sizeof(command), "cat %s/tasks.db* | grep -ac 'correct horse'", api.folder);
     found = popen(command, "r");
     cr_assert(found && fgets(line, sizeof(line), found));
@@ -289,7 +295,15 @@ Test(rest_api, passwords_are_not_kept_as_they_are)
 
 Test(rest_api, requests_that_are_none)
 {
+    static const char *const types[] = {"",
+                                        "Content-Type: text/plain\r\n",
+                                        "Content-Type: application/jsonx\r\n",
+                                        "Content-Type: application/x-www-form-urlencoded\r\n",
+                                        "Content-Type: app\r\n",
+                                        "Content-Type:\r\n",
+                                        "Content-Type: text/plain; application/json\r\n"};
     static char deep[4096], large[70000];
+    char headers[256];
 
     join(&anna, "anna");
     expect(&anna, "PATCH", "/tasks", NULL, 405, 64);
@@ -304,19 +318,19 @@ Test(rest_api, requests_that_are_none)
     memset(large, ' ', sizeof(large) - 1);
     cr_expect(eq(int, rest_user_ask(&anna, "POST", "/tasks", large), 413));
 
-    /* Two headers Content-Type are too many; one that a page of another site can send is none of ours. */
-    anna.headers = "Content-Type: text/plain\r\nContent-Length: 13\r\n\r\n{\"title\":\"a\"}";
-    expect(&anna, "POST", "/tasks", NULL, 415, 53);
-    rest_user_hang_up(&anna);
-    anna.headers = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\ntitle=a";
-    expect(&anna, "POST", "/tasks", NULL, 415, 53);
-    rest_user_hang_up(&anna);
-    anna.headers = "Content-Length: 13\r\n\r\n{\"title\":\"a\"}";
-    expect(&anna, "POST", "/tasks", NULL, 415, 53);
+    /* What a page of another site can send without being asked whether it may. */
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        snprintf(headers, sizeof(headers), "%sContent-Length: 13\r\n\r\n{\"title\":\"a\"}", types[i]);
+        anna.headers = headers;
+        expect(&anna, "POST", "/tasks", NULL, 415, 53);
+        rest_user_hang_up(&anna);
+    }
+    anna.headers = "Content-Type: Application/JSON ; charset=utf-8\r\nContent-Length: 13\r\n\r\n{\"title\":\"a\"}";
+    cr_expect(eq(int, rest_user_ask(&anna, "POST", "/tasks", NULL), 201));
     rest_user_hang_up(&anna);
     anna.headers = NULL;
     expect(&anna, "GET", "/tasks", NULL, 200, 0);
-    cr_expect(zero(long, rest_user_number(&anna, "data.total")));
+    cr_expect(eq(long, rest_user_number(&anna, "data.total"), 1));
 }
 
 Test(rest_api, answers_are_for_nobody_else)
@@ -476,5 +490,5 @@ Test(rest_api_settings, a_file_that_is_none_is_an_error)
 
 Test(rest_api_settings, limits_out_of_bounds_are_an_error)
 {
-    expect_no_start("  loginsPerSecond: -1\n", "out of bounds");
+    expect_no_start("  loginsPerSecond: 1\n  loginsAtOnce: 4294967297\n", "out of bounds");
 }

@@ -65,7 +65,17 @@ Test(rest_api_restart, nobody_is_logged_out)
     rest_user_finish(&anna);
 }
 
-/* The new process finds no database: the old one serves on, and the next restart is fine. */
+/* A restart whose new process finds no database. */
+static void fail_to_restart(void)
+{
+    cr_assert(zero(int, rest_api_configure(&api, "  database: absent/tasks.db\n")));
+    process_mark(api.process);
+    cr_assert(zero(int, kill(api.pid, SIGUSR1)));
+    cr_assert(zero(int, process_wait_line(api.process, "restart failed", PATIENCE_MS)));
+    cr_assert(zero(int, rest_api_configure(&api, NULL)));
+}
+
+/* The old process serves on, and the next restart is fine. */
 Test(rest_api_restart, a_new_process_without_a_database_changes_nothing)
 {
     struct rest_user anna;
@@ -73,16 +83,80 @@ Test(rest_api_restart, a_new_process_without_a_database_changes_nothing)
 
     rest_user_init(&anna, api.port);
     cr_assert(zero(int, rest_user_join(&anna, "anna")));
-    cr_assert(zero(int, rest_api_configure(&api, "  database: absent/tasks.db\n")));
-    process_mark(api.process);
-    cr_assert(zero(int, kill(first, SIGUSR1)));
-    cr_assert(zero(int, process_wait_line(api.process, "restart failed", PATIENCE_MS)));
+    fail_to_restart();
     cr_expect(zero(int, process_wait_line(api.process, "database absent/tasks.db: unable to open", 10000)));
     cr_expect(eq(int, rest_user_ask(&anna, "POST", "/tasks", "{\"title\":\"still here\"}"), 201));
-    cr_assert(zero(int, rest_api_configure(&api, NULL)));
     cr_expect(gt(int, rest_api_restart(&api), 0));
     cr_expect(ne(int, api.pid, first));
     cr_expect(eq(int, rest_user_ask(&anna, "GET", "/tasks/1", NULL), 200));
+    rest_user_finish(&anna);
+}
+
+/* Behind the server's back. */
+static void execute(const char *sql)
+{
+    char path[128];
+    sqlite3 *database = NULL;
+
+    snprintf(path, sizeof(path), "%s/tasks.db", api.folder);
+    cr_assert(eq(int, sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK));
+    sqlite3_busy_timeout(database, 10000);
+    cr_assert(eq(int, sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK), "%s", sql);
+    sqlite3_close(database);
+}
+
+/* The client learns that it is a failure, the log why. */
+Test(rest_api_restart, a_broken_database_is_told_to_the_log_alone)
+{
+    struct rest_user anna;
+
+    rest_user_init(&anna, api.port);
+    cr_assert(zero(int, rest_user_join(&anna, "anna")));
+    execute("ALTER TABLE tasks RENAME TO elsewhere");
+    cr_expect(eq(int, rest_user_ask(&anna, "GET", "/tasks", NULL), 500));
+    cr_expect(eq(long, rest_user_number(&anna, "code"), 50));
+    cr_expect(eq(str, (char *)rest_user_text(&anna, "message"), "Internal Error"));
+    cr_expect(zero(int, process_wait_line(api.process, "database: no such table: tasks", 10000)));
+    cr_expect(eq(int, rest_user_ask(&anna, "GET", "/me", NULL), 200));
+    execute("ALTER TABLE elsewhere RENAME TO tasks");
+    cr_expect(eq(int, rest_user_ask(&anna, "GET", "/tasks", NULL), 200));
+    rest_user_finish(&anna);
+}
+
+/* Where /health says that the new process is of no use, the old one comes back. */
+Test(rest_api_restart, a_new_process_that_is_not_well_does_not_stay)
+{
+    struct rest_user anna;
+
+    rest_user_init(&anna, api.port);
+    cr_assert(zero(int, rest_user_join(&anna, "anna")));
+    execute("ALTER TABLE users RENAME TO nobody");
+    cr_expect(eq(int, rest_user_ask(&anna, "GET", "//health", NULL), 500));
+    process_mark(api.process);
+    cr_assert(zero(int, kill(api.pid, SIGUSR1)));
+    cr_assert(zero(int, process_wait_line(api.process, "rolled back: process ", PATIENCE_MS)));
+    cr_expect(zero(int, process_wait_line(api.process, "/health on port ", 10000)));
+    execute("ALTER TABLE nobody RENAME TO users");
+    rest_user_hang_up(&anna);
+    cr_expect(eq(int, rest_user_ask(&anna, "POST", "/tasks", "{\"title\":\"as before\"}"), 201));
+    cr_expect(gt(int, rest_api_restart(&api), 0));
+    rest_user_finish(&anna);
+}
+
+/* As if a later version of the program had been here, and somebody went back to this one. */
+Test(rest_api_restart, tables_of_a_later_program_are_left_alone)
+{
+    pid_t first = api.pid;
+    struct rest_user anna;
+
+    execute("PRAGMA user_version = 2");
+    process_mark(api.process);
+    cr_assert(zero(int, kill(first, SIGUSR1)));
+    cr_assert(zero(int, process_wait_line(api.process, "restart failed", PATIENCE_MS)));
+    cr_expect(
+        zero(int, process_wait_line(api.process, "its tables have version 2, this program knows up to 1", 10000)));
+    rest_user_init(&anna, api.port);
+    cr_expect(zero(int, rest_user_join(&anna, "anna")), "the one that runs has no need to know");
     rest_user_finish(&anna);
 }
 
@@ -323,6 +397,8 @@ Test(rest_api_restart, acknowledged_writes_are_there_exactly_once)
         cr_assert(zero(int, pthread_create(&workers[i].thread, NULL, i < WRITERS ? work : look, &workers[i])));
     for (int i = 0; i < RESTARTS; i++) {
         expect_progress(workers, count);
+        if (i == RESTARTS / 2)
+            fail_to_restart();
         cr_assert(gt(int, rest_api_restart(&api), 0));
     }
     expect_progress(workers, count);

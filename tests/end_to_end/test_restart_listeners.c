@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,81 @@ Test(restart_listeners, a_dropped_server_is_closed, .fini = finish, .timeout = 6
     restart_into(NULL);
     expect_line("http server started listening on", rig.second_port);
     expect_pid(rig.second_port, rig.pid);
+}
+
+/*
+ * A connection of plain HTTP cannot go on in a process that speaks TLS there: it is answered where it is, and told of
+ * its end as soon as the drain has begun, which is some moment after the asker of the restart has been told.
+ */
+static void expect_last_answers(struct client *c, pid_t pid)
+{
+    bool goes_on = true;
+
+    for (int i = 0; goes_on && i < 1000; i++) {
+        int error = 0;
+        const struct answer *answer = client_get(c, "/pid", &error);
+
+        cr_assert(not(zero(ptr, (void *)answer)), "%d", error);
+        cr_expect(eq(int, atoi(answer->body), pid));
+        goes_on = answer->keep_alive;
+    }
+    cr_expect(not(goes_on));
+    client_close(c);
+}
+
+Test(restart_listeners, a_port_turns_from_http_to_https_and_back, .fini = finish, .timeout = 60)
+{
+    struct transport_target plain, secure;
+    struct client *kept;
+    char settings[128];
+
+    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    plain = port_target(rig.second_port);
+    secure = (struct transport_target){.port = rig.second_port, .tls = true};
+    expect_line("http server started listening on", rig.second_port);
+    kept = client_connect(&plain, 20000);
+    cr_assert(not(zero(ptr, kept)));
+    cr_assert(zero(int, rig_load_start(&load, &rig)));
+    cr_assert(zero(int, rig_load_wait(&load, 5)));
+
+    snprintf(settings, sizeof(settings), "address_2=\nhttps_1=127.0.0.1:%d,127.0.0.1:%d", rig.https_port,
+             rig.second_port);
+    restart_into(settings);
+    expect_last_answers(kept, rig.first);
+    expect_line("https server restarted listening on", rig.second_port);
+    cr_expect(eq(long, rig_fetch_number(&secure, "/pid"), rig.pid));
+
+    restart_into(NULL);
+    expect_line("http server restarted listening on", rig.second_port);
+    expect_pid(rig.second_port, rig.pid);
+    cr_expect(zero(u64, rig_load_end(&load)));
+}
+
+/* As /debug/admin/status has it. */
+static void expect_workers(const char *count)
+{
+    char wanted[64], *body = NULL;
+
+    snprintf(wanted, sizeof(wanted), "\"workers\":%s,", count);
+    cr_expect(eq(int, rig_page(&rig, "/status", &body), 200));
+    cr_expect(not(zero(ptr, body ? strstr(body, wanted) : NULL)), "%s", body);
+    free(body);
+}
+
+Test(restart_listeners, the_number_of_workers_changes, .fini = finish, .timeout = 60)
+{
+    static const char *const counts[] = {"1", "5", "2"};
+    char settings[64];
+
+    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    cr_assert(zero(int, rig_load_start(&load, &rig)));
+    for (int i = 0; i < 3; i++) {
+        snprintf(settings, sizeof(settings), "set_workers=%s", counts[i]);
+        restart_into(settings);
+        expect_workers(counts[i]);
+        cr_assert(zero(int, rig_load_wait(&load, 20)));
+    }
+    cr_expect(zero(u64, rig_load_end(&load)));
 }
 
 /* Without a moment in which the port is closed. */

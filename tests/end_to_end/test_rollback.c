@@ -3,6 +3,7 @@
  * one had not touched, and says so. An orderly end is no death.
  */
 #include "tests/support/client.h"
+#include "tests/support/port.h"
 #include "tests/support/rig.h"
 
 #include <cjson/cJSON.h>
@@ -226,4 +227,76 @@ Test(rollback, shutdown_of_the_old_one_is_its_own, .fini = finish, .timeout = 60
     cr_expect(zero(int, process_wait_pid_gone(rig.first, 10000)));
     cr_expect(eq(int, rig_ask_pid(&rig), rig.pid));
     cr_expect(gt(int, rig_restart_by_api(&rig), 0));
+}
+
+/* ---- health ------------------------------------------------------------------------------------------------------ */
+
+#define HEALTH "set_gracefulProbation=3s\nset_gracefulHealthPath=/health\n"
+
+/* The new process serves and answers what these settings say; the old one does not like it. */
+static void expect_rejected(const char *settings, const char *reason)
+{
+    char lines[256];
+
+    cr_assert(zero(int, rig_begin(&rig, HEALTH)));
+    snprintf(lines, sizeof(lines), HEALTH "%s", settings);
+    cr_assert(zero(int, rig_settings(&rig, lines)));
+    process_mark(rig.process);
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_expect(zero(int, process_wait_line(rig.process, "rolled back", 10000)));
+    cr_expect(zero(int, process_wait_line(rig.process, reason, 1000)));
+    wait_until_serves(rig.first);
+    expect_status("Killed");
+    cr_assert(zero(int, rig_settings(&rig, HEALTH)));
+    cr_expect(gt(int, rig_restart_by_api(&rig), 0));
+}
+
+Test(rollback, an_unhealthy_process_is_rejected, .fini = finish, .timeout = 60)
+{
+    expect_rejected("health=500", "/health");
+}
+
+Test(rollback, a_process_whose_health_page_hangs_is_rejected, .fini = finish, .timeout = 60)
+{
+    expect_rejected("health_ms=20000", "does not answer: Connection timed out");
+}
+
+/* The new process stays: the old one goes at the end of the probation. Addresses may follow on HEALTH. */
+static void expect_trusted(const char *before, const char *after)
+{
+    pid_t old;
+
+    cr_assert(zero(int, rig_settings(&rig, before)));
+    cr_assert(zero(int, rig_start(&rig)));
+    old = rig.pid;
+    cr_assert(zero(int, rig_settings(&rig, after)));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_expect(zero(int, process_wait_pid_gone(old, 20000)));
+    cr_expect(eq(int, rig_ask_pid(&rig), rig.pid));
+}
+
+Test(rollback, a_healthy_process_is_trusted, .fini = finish, .timeout = 60)
+{
+    cr_assert(zero(int, rig_init(&rig)));
+    expect_trusted(HEALTH, HEALTH);
+}
+
+/* The first address is not 127.0.0.1. */
+Test(rollback, health_is_asked_for_where_the_server_is_bound, .fini = finish, .timeout = 60)
+{
+    char lines[256];
+
+    cr_assert(zero(int, rig_init(&rig)));
+    snprintf(lines, sizeof(lines), HEALTH "address_1=127.0.0.2:%d,127.0.0.1:%d", free_port(), rig.port);
+    expect_trusted(lines, lines);
+}
+
+Test(rollback, health_is_asked_for_on_a_port_that_the_new_program_has, .fini = finish, .timeout = 60)
+{
+    char before[256], after[256];
+
+    cr_assert(zero(int, rig_init(&rig)));
+    snprintf(before, sizeof(before), HEALTH "address_1=127.0.0.1:%d,127.0.0.1:%d", free_port(), rig.port);
+    snprintf(after, sizeof(after), HEALTH "address_1=127.0.0.1:%d", rig.port);
+    expect_trusted(before, after);
 }

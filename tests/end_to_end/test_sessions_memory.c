@@ -368,9 +368,7 @@ Test(sessions_memory_small, longest_unused_goes)
 
 /* ---- settings ---- */
 
-static void no_start(void) {}
-
-Test(sessions_memory, unknown_storage_is_refused, .init = no_start)
+Test(sessions_settings, unknown_storage_is_refused, .fini = stop, .timeout = 60)
 {
     const char *arguments[] = {"127.0.0.1:0", "sessions", "sessionStorage=disk", NULL};
     struct process_options options = {.program = "session_server", .arguments = arguments};

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WAIT_MS 20000
+#define WAIT_MS 30000
+#define SLOWLY (100 << 10) /* bytes a second: half a minute for what is sent here, long enough to look at */
 
 static struct visit v;
 static char folder[] = "/tmp/gf-test-XXXXXX"; /* of files to be sent */
@@ -229,12 +230,12 @@ Test(website, files_go_up_with_a_bar_and_come_back_under_their_names)
     cr_assert(zero(int, visit_log_in(&v, v.page)));
     expect_nothing(visit_inspect(v.page, "uploads-none"));
     cr_assert(zero(int, browser_page_choose(v.page, "#files", paths)));
-    cr_assert(zero(int, browser_page_throttle(v.page, 2 << 20)));
+    cr_assert(zero(int, browser_page_throttle(v.page, SLOWLY)));
     cr_assert(zero(int, browser_page_click(v.page, "#upload button")));
     wait_for("bar.value > 0 && bar.value < 1 && / % sent/.test(document.querySelector('#state').textContent)");
     expect_nothing(visit_inspect(v.page, "uploads-sending"));
-    wait_for("document.querySelectorAll('tbody tr').length === 2");
     cr_assert(zero(int, browser_page_throttle(v.page, -1)));
+    wait_for("document.querySelectorAll('tbody tr').length === 2");
     expect_nothing(visit_inspect(v.page, "uploads"));
     expect_text("[...document.querySelectorAll('tbody a')].map(e => e.textContent).sort().join()",
                 "<i>größe & 'plan'; 100%.bin,empty.txt");
@@ -256,6 +257,29 @@ Test(website, files_go_up_with_a_bar_and_come_back_under_their_names)
     rmdir(folder);
 }
 
+/* A visitor whose browser runs none: the form of the uploads is one that browsers can send by themselves. */
+Test(website, an_upload_needs_no_scripts)
+{
+    const char *paths[2] = {NULL};
+    char *file;
+    cJSON *parameters = cJSON_CreateObject();
+
+    cr_assert(not(zero(ptr, mkdtemp(folder))));
+    paths[0] = file = make_file("plain.bin", 100000);
+    cr_assert(zero(int, visit_log_in(&v, v.page)));
+    cJSON_AddTrueToObject(parameters, "value");
+    cJSON_Delete(browser_page_call(v.page, "Emulation.setScriptExecutionDisabled", parameters));
+    open_path("/uploads");
+    cr_assert(zero(int, browser_page_choose(v.page, "#files", paths)));
+    cr_assert(zero(int, browser_page_click(v.page, "#upload button")));
+    wait_for("document.querySelectorAll('tbody tr').length === 1");
+    expect_text("document.querySelector('tbody a').textContent", "plain.bin");
+    expect_nothing(browser_page_problems(v.page));
+    unlink(file);
+    free(file);
+    rmdir(folder);
+}
+
 Test(website, an_upload_that_is_cancelled_leaves_nothing)
 {
     const char *paths[2] = {NULL};
@@ -265,7 +289,7 @@ Test(website, an_upload_that_is_cancelled_leaves_nothing)
     paths[0] = file = make_file("large.bin", 4 << 20);
     cr_assert(zero(int, visit_log_in(&v, v.page)));
     cr_assert(zero(int, browser_page_choose(v.page, "#files", paths)));
-    cr_assert(zero(int, browser_page_throttle(v.page, 1 << 20)));
+    cr_assert(zero(int, browser_page_throttle(v.page, SLOWLY)));
     cr_assert(zero(int, browser_page_click(v.page, "#upload button")));
     wait_for("bar.value > 0 && bar.value < 1");
     cr_assert(zero(int, browser_page_click(v.page, "#cancel")));

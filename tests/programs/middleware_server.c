@@ -20,6 +20,15 @@ static void hello(ghttp_request *r)
     ghttp_response_write(r, "hello");
 }
 
+static void echo(ghttp_request *r)
+{
+    const char *a = ghttp_request_get(r, "a");
+
+    ghttp_request_set_value(r, "echoed", (void *)a);
+    ghttp_response_set_header(r, "X-Left", ghttp_request_time_left(r) > 0 ? "some" : "none");
+    ghttp_response_write(r, a ? a : "-");
+}
+
 static void tell_client(ghttp_request *r)
 {
     ghttp_response_write(r, ghttp_request_client_ip(r));
@@ -44,6 +53,38 @@ static void stream(ghttp_request *r)
 static void tell_user(ghttp_request *r)
 {
     ghttp_response_writef(r, "%s %s", ghttp_request_user(r), ghttp_request_router(r, "id"));
+}
+
+/* Reads the file "gate" of the working folder, a FIFO: waits until somebody opens it for writing. What it does after
+ * that it does with memory of the request; a line on standard output says what it found. */
+static void wait_at_gate(ghttp_request *r)
+{
+    char *mine = ghttp_request_alloc(r, 4096);
+    FILE *gate = fopen("gate", "re");
+
+    if (mine)
+        memset(mine, 'm', 4095);
+    if (gate)
+        fclose(gate);
+    ghttp_response_set_header(r, "X-Gate", "through");
+    ghttp_response_writefln(r, "through %s", ghttp_request_header(r, "X-Mine"));
+    printf("gate %s %s %s left %d flush %s value %s body %s\n", ghttp_request_method(r), ghttp_request_path(r),
+           ghttp_request_header(r, "X-Mine"), ghttp_request_time_left(r) > 0,
+           ghttp_response_flush(r) < 0 ? "refused" : "done", ghttp_request_id(r) ? "kept" : "lost",
+           (const char *)ghttp_request_body(r, NULL));
+}
+
+/* Takes `?us=` microseconds, as long as the limit or nearly so. */
+static void race(ghttp_request *r)
+{
+    usleep((unsigned)ghttp_request_get_int(r, "us", 0));
+    ghttp_response_set_header(r, "X-Raced", ghttp_request_header(r, "X-Mine"));
+    ghttp_response_writef(r, "done %s", ghttp_request_get(r, "us"));
+}
+
+static void fail_in_time(ghttp_request *r)
+{
+    ghttp_response_fail(r, "in time");
 }
 
 /* ---- round them -------------------------------------------------------------------------------------------------- */
@@ -80,7 +121,9 @@ static void bind_all(ghttp_server *s)
     static const ghttp_user users[] = {{"ann", "secret"}, {NULL, NULL}};
     static const ghttp_basic_auth auth = {.users = users};
     static const ghttp_cors cors = {.origins = "https://a.example"};
-    ghttp_group *api, *people;
+    static const ghttp_timeout limit = {.ms = 100, .status = 504, .message = "too slow"}, patience = {.ms = 60000},
+                               close_limit = {.ms = 3};
+    ghttp_group *api, *people, *timed, *patient;
 
     ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_AFTER_OUTPUT, log_request);
     ghttp_server_bind_status(s, 404, page_not_found);
@@ -95,6 +138,22 @@ static void bind_all(ghttp_server *s)
     ghttp_server_bind(s, "/text", text);
     ghttp_server_bind(s, "/stream", stream);
     ghttp_server_bind(s, "/slow/bound", hello);
+
+    timed = ghttp_server_group(s, "/timed");
+    ghttp_group_use(timed, ghttp_middleware_request_id);
+    ghttp_group_use_with(timed, ghttp_middleware_timeout, (void *)&limit);
+    ghttp_group_all(timed, "/gate", wait_at_gate);
+    ghttp_server_bind_middleware_with(s, "/race", ghttp_middleware_timeout, (void *)&close_limit);
+    ghttp_server_bind(s, "/race", race);
+    patient = ghttp_server_group(s, "/long");
+    ghttp_group_use_with(patient, ghttp_middleware_timeout, (void *)&patience);
+    ghttp_group_get(patient, "/hello", hello);
+    ghttp_group_get(patient, "/fail", fail_in_time);
+    ghttp_group_get(patient, "/client", tell_client);
+    ghttp_group_post(patient, "/echo", echo);
+    timed = ghttp_group_group(patient, "/in");
+    ghttp_group_use_with(timed, ghttp_middleware_timeout, (void *)&limit);
+    ghttp_group_get(timed, "/gate", wait_at_gate);
 
     api = ghttp_server_group(s, "/api");
     ghttp_group_use_with(api, ghttp_middleware_cors, (void *)&cors);

@@ -155,6 +155,13 @@ static void facts(ghttp_request *r)
                             getcwd(folder, sizeof(folder)));
 }
 
+/* How the program is, by its settings. */
+static void health(ghttp_request *r)
+{
+    sleep_ms(atol(setting("health_ms", "0")));
+    ghttp_response_set_status(r, atoi(setting("health", "200")));
+}
+
 static void get_variable(ghttp_request *r)
 {
     const char *asked = ghttp_request_get(r, "name"), *value = asked ? getenv(asked) : NULL;
@@ -253,9 +260,11 @@ static void set_all(ghttp_server *s)
     static const char *const keys[] = {"gracefulReadyTimeout",
                                        "gracefulShutdownTimeout",
                                        "gracefulProbation",
+                                       "gracefulHealthPath",
                                        "idleTimeout",
                                        "readTimeout",
                                        "maxConnections",
+                                       "workers",
                                        "pidFile",
                                        "stablePid",
                                        "systemdFdStore",
@@ -277,17 +286,9 @@ static void bind_all(ghttp_server *s)
     static const struct {
         const char *pattern;
         ghttp_handler *handler;
-    } routes[] = {{"/", hello},
-                  {"/name", name},
-                  {"/pid", pid},
-                  {"/echo", echo},
-                  {"/sleep", slow},
-                  {"/spawn", spawn},
-                  {"/counts", counts},
-                  {"/facts", facts},
-                  {"/restart", restart},
-                  {"/shutdown", shut_down},
-                  {"/variable", get_variable},
+    } routes[] = {{"/", hello},          {"/name", name},          {"/pid", pid},       {"/echo", echo},
+                  {"/sleep", slow},      {"/spawn", spawn},        {"/counts", counts}, {"/facts", facts},
+                  {"/restart", restart}, {"/shutdown", shut_down}, {"/health", health}, {"/variable", get_variable},
                   {"/exit", end_at_once}};
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++)

@@ -28,7 +28,6 @@ struct browser_page {
     struct browser *browser;
     char target[64], session[64];
     int loads; /* load events so far */
-    int answers;
     struct request *requests;
     size_t request_count;
     char problems[PROBLEMS_MAX];
@@ -52,11 +51,6 @@ static long now_ms(void)
 const char *browser_page_session(const struct browser_page *page)
 {
     return page->session;
-}
-
-int browser_page_answers(const struct browser_page *page)
-{
-    return page->answers;
 }
 
 /* ---- what goes wrong ------------------------------------------------------------------------------------------- */
@@ -104,7 +98,6 @@ static void heed_response(struct browser_page *page, const cJSON *parameters)
     const cJSON *status = cJSON_GetObjectItem(response, "status");
     char text[32];
 
-    page->answers++;
     if (!cJSON_IsNumber(status) || status->valueint < 400)
         return;
     snprintf(text, sizeof(text), "%d", status->valueint);
@@ -307,26 +300,22 @@ double browser_page_number(struct browser_page *page, const char *expression)
     return number;
 }
 
-/* The page itself looks again and again for half a second; then this asks again, as the page may be another one. */
+/* Asks again and again, not by a promise of the page's: the page may be another one meanwhile, or run no scripts. */
 int browser_page_wait(struct browser_page *page, const char *expression, int timeout_ms)
 {
     long until = now_ms() + timeout_ms;
     char *look = NULL;
     bool found = false;
 
-    if (asprintf(&look,
-                 "new Promise(done => { const until = Date.now() + 500; const look = () => { let found = false; "
-                 "try { found = Boolean(%s); } catch (error) {} "
-                 "if (found || Date.now() > until) done(found); else setTimeout(look, 10); }; look(); })",
-                 expression) < 0)
+    if (asprintf(&look, "(() => { try { return Boolean(%s); } catch (error) { return false; } })()", expression) < 0)
         return -ENOMEM;
     while (!found && now_ms() < until) {
         cJSON *value = evaluate(page, look, true);
 
         found = cJSON_IsTrue(value);
-        if (!value && browser_pump(page->browser, 20) == -EPIPE)
-            break;
         cJSON_Delete(value);
+        if (!found && browser_pump(page->browser, 20) == -EPIPE)
+            break;
     }
     free(look);
     if (!found) {
@@ -397,36 +386,40 @@ int browser_page_type(struct browser_page *page, const char *selector, const cha
     return error ? error : order(page, "Input.insertText", with_text("text", text));
 }
 
-static int find_node(struct browser_page *page, const char *selector)
+/* The page's own handle of what the selector finds; allocated. NULL: nothing. */
+static char *find_object(struct browser_page *page, const char *selector)
 {
-    cJSON *document = browser_page_call(page, "DOM.getDocument", NULL);
-    const cJSON *root = cJSON_GetObjectItem(cJSON_GetObjectItem(document, "root"), "nodeId");
-    cJSON *parameters = with_text("selector", selector), *found = NULL;
-    const cJSON *node;
-    int id = 0;
+    char *literal = quote(selector), *expression = NULL, *object = NULL;
+    cJSON *result = NULL;
+    const char *id;
 
-    cJSON_AddNumberToObject(parameters, "nodeId", root ? root->valueint : 0);
-    found = browser_page_call(page, "DOM.querySelector", parameters);
-    node = cJSON_GetObjectItem(found, "nodeId");
-    if (cJSON_IsNumber(node))
-        id = node->valueint;
-    cJSON_Delete(found);
-    cJSON_Delete(document);
-    return id;
+    if (asprintf(&expression, "document.querySelector(%s)", literal) > 0)
+        result = browser_page_call(page, "Runtime.evaluate", with_text("expression", expression));
+    id = text_of(cJSON_GetObjectItem(result, "result"), "objectId");
+    if (*id)
+        object = strdup(id);
+    else
+        fprintf(stderr, "browser: there is no %s\n", selector);
+    cJSON_Delete(result);
+    free(expression);
+    cJSON_free(literal);
+    return object;
 }
 
 int browser_page_choose(struct browser_page *page, const char *selector, const char *const *paths)
 {
     cJSON *parameters = cJSON_CreateObject(), *files = cJSON_AddArrayToObject(parameters, "files");
-    int node = find_node(page, selector);
+    char *object = find_object(page, selector);
 
     for (; *paths; paths++)
         cJSON_AddItemToArray(files, cJSON_CreateString(*paths));
-    cJSON_AddNumberToObject(parameters, "nodeId", node);
-    if (node)
-        return order(page, "DOM.setFileInputFiles", parameters);
-    cJSON_Delete(parameters);
-    return -ENOENT;
+    if (!object) {
+        cJSON_Delete(parameters);
+        return -ENOENT;
+    }
+    cJSON_AddStringToObject(parameters, "objectId", object);
+    free(object);
+    return order(page, "DOM.setFileInputFiles", parameters);
 }
 
 /* ---- eyes ------------------------------------------------------------------------------------------------------ */

@@ -56,7 +56,5 @@ void *browser_page_screenshot(struct browser_page *page, const char *name, size_
  * went well. What the page itself broke off is no failure.
  */
 char *browser_page_problems(struct browser_page *page);
-/* How often something of this page was asked for and answered since it was opened. */
-int browser_page_answers(const struct browser_page *page);
 
 #endif

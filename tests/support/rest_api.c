@@ -47,7 +47,7 @@ int rest_api_configure(struct rest_api *api, const char *app)
         return -errno;
     fprintf(file,
             "server:\n  address: 127.0.0.1:%d\n  graceful: true\n  gracefulHealthPath: /health\n"
-            "  gracefulProbation: 200ms\n  clientMaxBodySize: 64k\n  sessionPath: sessions\n"
+            "  gracefulProbation: 3s\n  clientMaxBodySize: 64k\n  sessionPath: sessions\n"
             "  sessionIdName: tasks-session\napp:\n%s",
             api->port, app ? app : "  loginsPerSecond: 1000\n  loginsAtOnce: 1000\n");
     return fclose(file) || rename(fresh, path) ? -errno : 0;

@@ -19,7 +19,7 @@ enum {
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
-static int start(struct visit *v, const char *program, const char *const *environment)
+static int start_server(struct visit *v, const char *program, const char *const *environment)
 {
     char *path = process_program(program);
 
@@ -28,8 +28,11 @@ static int start(struct visit *v, const char *program, const char *const *enviro
     free(path);
     if (!v->server)
         return -errno;
-    if (process_wait_line(v->server, "server started listening on [", START_MS) < 0)
-        return -ETIMEDOUT;
+    return process_wait_line(v->server, "server started listening on [", START_MS);
+}
+
+static int start_browser(struct visit *v)
+{
     v->browser = browser_start();
     v->page = v->browser ? browser_page_new(v->browser) : NULL;
     return v->page ? 0 : -EPROTO;
@@ -41,7 +44,7 @@ static void choose_port(struct visit *v)
     snprintf(v->base, sizeof(v->base), "http://127.0.0.1:%d", v->port);
 }
 
-int visit_website(struct visit *v, const char *root)
+static int start_website(struct visit *v, const char *root)
 {
     char address[64], folder[512];
     const char *environment[] = {"GF_GCFG_FILE=" GF_REPOSITORY "/examples/website/config.yaml",
@@ -54,17 +57,31 @@ int visit_website(struct visit *v, const char *root)
     choose_port(v);
     snprintf(address, sizeof(address), "GF_SERVER_ADDRESS=127.0.0.1:%d", v->port);
     snprintf(folder, sizeof(folder), "GF_SERVER_SERVERROOT=%s", root ? root : GF_REPOSITORY "/examples/website/public");
-    return start(v, "website/website", environment);
+    return start_server(v, "website/website", environment);
 }
 
-int visit_program(struct visit *v, const char *program)
+int visit_website(struct visit *v, const char *root)
+{
+    int error = start_website(v, root);
+
+    return error ? error : start_browser(v);
+}
+
+int visit_website_alone(struct visit *v)
+{
+    return start_website(v, NULL);
+}
+
+int visit_program(struct visit *v, const char *program, const char *variable)
 {
     char address[64];
-    const char *environment[] = {address, NULL};
+    const char *environment[] = {address, variable, NULL};
+    int error;
 
     choose_port(v);
     snprintf(address, sizeof(address), "GF_ADDRESS=127.0.0.1:%d", v->port);
-    return start(v, program, environment);
+    error = start_server(v, program, environment);
+    return error ? error : start_browser(v);
 }
 
 void visit_finish(struct visit *v)
@@ -83,6 +100,7 @@ int visit_open(const struct visit *v, struct browser_page *page, const char *pat
     return browser_page_open(page, url);
 }
 
+/* Complete: with its scripts, which have taken the form over. */
 int visit_log_in(const struct visit *v, struct browser_page *page)
 {
     int error = visit_open(v, page, "/login");
@@ -93,7 +111,9 @@ int visit_log_in(const struct visit *v, struct browser_page *page)
         error = browser_page_type(page, "#password", "open sesame");
     if (!error)
         error = browser_page_click(page, "main button");
-    return error ? error : browser_page_wait(page, "document.querySelector('#upload')", WAIT_MS);
+    return error ? error
+                 : browser_page_wait(page, "document.readyState === 'complete' && document.querySelector('#upload')",
+                                     WAIT_MS);
 }
 
 /* ---- looking --------------------------------------------------------------------------------------------------- */
@@ -185,8 +205,9 @@ char *visit_inspect(struct browser_page *page, const char *name)
     char *text = NULL;
     size_t size = 0;
     FILE *wrong = open_memstream(&text, &size);
+    int loading = browser_page_wait(page, "document.readyState === 'complete'", WAIT_MS);
 
-    for (size_t i = 0; wrong && i < sizeof(looks) / sizeof(*looks); i++) {
+    for (size_t i = 0; wrong && !loading && i < sizeof(looks) / sizeof(*looks); i++) {
         char *lines = prepare(page, &looks[i]) == 0 ? browser_page_text(page, inspection) : NULL;
 
         fputs(lines ? lines : "it cannot be inspected\n", wrong);
@@ -194,6 +215,8 @@ char *visit_inspect(struct browser_page *page, const char *name)
         check_picture(page, name, &looks[i], wrong);
     }
     prepare(page, &looks[0]);
+    if (wrong && loading)
+        fputs("it does not finish loading\n", wrong);
     if (wrong)
         fclose(wrong);
     return text;

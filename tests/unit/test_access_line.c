@@ -50,6 +50,30 @@ static size_t make(enum gf_access_format format)
     return size;
 }
 
+Test(access_line, of_a_client_behind_a_proxy_has_both_addresses)
+{
+    cJSON *json;
+
+    request.client_ip = "192.0.2.7";
+    make(GF_ACCESS_GOFRAME);
+    cr_expect(eq(str, line,
+                 "2026-11-22 10:20:30.007 200 \"GET http example.org /a?b=1 HTTP/1.1\" 0.001, 192.0.2.7, "
+                 "\"http://a/\", \"curl/8\", via 127.0.0.1\n"));
+    make(GF_ACCESS_COMBINED);
+    cr_expect(eq(str, line,
+                 "192.0.2.7 - - [22/Nov/2026:10:20:30 +0000] \"GET /a?b=1 HTTP/1.1\" 200 12 \"http://a/\" \"curl/8\" "
+                 "\"127.0.0.1\"\n"));
+    make(GF_ACCESS_JSON);
+    json = cJSON_Parse(line);
+    cr_assert(ne(ptr, json, NULL), "%s", line);
+    cr_expect(eq(str, cJSON_GetStringValue(cJSON_GetObjectItem(json, "ip")), "192.0.2.7"));
+    cr_expect(eq(str, cJSON_GetStringValue(cJSON_GetObjectItem(json, "peer")), "127.0.0.1"));
+    cJSON_Delete(json);
+    request.client_ip = "127.0.0.1";
+    make(GF_ACCESS_JSON);
+    cr_expect(eq(ptr, strstr(line, "peer"), NULL));
+}
+
 Test(access_line, goframe)
 {
     make(GF_ACCESS_GOFRAME);

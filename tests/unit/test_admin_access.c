@@ -328,6 +328,16 @@ Test(admin_access, takes_the_cookie_of_a_login)
     cr_expect(eq(int, check_cookie(cookie), 401), "another token ends all logins");
 }
 
+Test(admin_access, keeps_the_cookie_of_a_login_over_tls_to_tls)
+{
+    cr_assert(eq(int, gf_admin_login_remember(&request, "s3cret"), 0));
+    cr_expect(zero(ptr, strstr(gf_fields_find(&request.response.headers, "Set-Cookie"), "; Secure")));
+    gf_response_reset(&request);
+    request.secure = true;
+    cr_assert(eq(int, gf_admin_login_remember(&request, "s3cret"), 0));
+    cr_expect(not(zero(ptr, strstr(gf_fields_find(&request.response.headers, "Set-Cookie"), "; Secure"))));
+}
+
 Test(admin_access, counts_wrong_tokens_of_each_client)
 {
     char error[200];

@@ -149,6 +149,25 @@ Test(files, codings_are_taken_by_name_or_star)
     cr_expect(not(gf_coding_is_accepted(NULL, "gzip")));
 }
 
+Test(files, codings_have_weights)
+{
+    static const struct {
+        const char *header;
+        int gzip;
+    } cases[] = {
+        {"gzip", 1000},       {"gzip;q=1", 1000},    {"gzip;q=1.000", 1000},
+        {"gzip;q=0.5", 500},  {"gzip; q=0.25", 250}, {"gzip;level=9;q=0.001", 1},
+        {"gzip;Q=0.3", 300},  {"gzip;q=0.0001", 0},  {"gzip;q=", 1000},
+        {"gzip;q=2", 1000},   {"gzip;q=x", 1000},    {"gzip;q=0.5x", 1000},
+        {"gzip;q=0.5 ", 500}, {"*;q=0.2", 200},      {"*;q=0.2, gzip", 1000},
+        {"br;q=0.7", 0},      {"x-gzip;q=0.4", 400}, {"gzip;q=1.5", 1000},
+        {";q=0.5", 0},        {"gzip;;q=0.1;", 100},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        cr_expect(eq(int, gf_coding_quality(cases[i].header, "gzip"), cases[i].gzip), "%s", cases[i].header);
+}
+
 Test(files, types_follow_the_last_extension)
 {
     cr_expect(eq(str, (char *)gf_media_type("a/b.HTML"), "text/html; charset=utf-8"));

@@ -315,6 +315,31 @@ Test(gcfg, what_is_no_file_is_refused, .init = enter, .fini = leave, .timeout = 
     expect_text("a", "7");
 }
 
+Test(gcfg, loads_what_it_finds, .init = enter, .fini = leave)
+{
+    char long_name[5000];
+
+    cr_expect(zero(int, gcfg_load_found(&cfg, error, sizeof(error))), "no file is no error");
+    cr_expect(zero(ptr, cfg));
+    write_file("config.yaml", "a: 7\n");
+    cr_expect(zero(int, gcfg_load_found(&cfg, error, sizeof(error))), "%s", error);
+    expect_text("a", "7");
+    end();
+    write_file("config.yaml", "a: [\n");
+    cr_expect(eq(int, gcfg_load_found(&cfg, error, sizeof(error)), -EINVAL));
+    cr_expect(strncmp(error, "config.yaml:", 12) == 0, "%s", error);
+    cr_expect(zero(ptr, cfg), "written on success only");
+    setenv("GF_GCFG_FILE", "./absent.yaml", 1);
+    cr_expect(eq(int, gcfg_load_found(&cfg, error, sizeof(error)), -ENOENT), "one that is named must be there");
+    cr_expect(eq(str, error, "./absent.yaml: cannot be read: No such file or directory"));
+    memset(long_name, '/', sizeof(long_name) - 1);
+    long_name[sizeof(long_name) - 1] = 0;
+    setenv("GF_GCFG_FILE", long_name, 1);
+    cr_expect(eq(int, gcfg_load_found(&cfg, error, sizeof(error)), -ENAMETOOLONG));
+    cr_expect(eq(str, error, "GF_GCFG_FILE: cannot be read: File name too long"));
+    unsetenv("GF_GCFG_FILE");
+}
+
 static void expect_found(const char *expected)
 {
     char path[256] = "(none)";

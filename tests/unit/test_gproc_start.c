@@ -104,10 +104,14 @@ Test(gproc_start, records_limits_ignored_signals_and_arguments)
     expect_value("argc", "6");
 }
 
-Test(gproc_start, the_folder_is_not_opened_as_standard_output)
+/* Else what the program prints would go to whatever gets that number. */
+Test(gproc_start, standard_descriptors_that_are_missing_are_filled)
 {
-    run("\"$P\" start <&- 2>&-");
+    run("\"$P\" start 0 1 2 <&- 2>&-");
     expect_value("cwd_fd_high", "1");
+    expect_value("fd0", "inherited");
+    expect_value("fd1", "inherited");
+    expect_value("fd2", "inherited");
 }
 
 #define RELOAD                                                                                                         \

@@ -3,13 +3,22 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
+#ifdef GF_HAVE_BROTLI
+#include <brotli/decode.h>
+#endif
+#ifdef GF_HAVE_ZSTD
+#include <zstd.h>
+#endif
 
 #include <gf/gf.h>
+#include <gf/ghttp/engine/spare.h>
 #include <gf/ghttp/message/arena.h>
 #include <gf/ghttp/message/request.h>
 #include <gf/ghttp/server/server.h>
@@ -703,4 +712,152 @@ Test(middleware, lists_of_proxies_that_are_none)
     }
     s->error[0] = '\0';
     cr_expect(zero(int, ghttp_server_trust_proxies(s, "0.0.0.0/0,::/0")));
+}
+
+/* ---- other codings ---- */
+
+/* The Content-Encoding of the answer to who accepts this. */
+static const char *coding_for(const char *accept)
+{
+    begin_request();
+    r.target = "/?size=100000&name=ETag&value=%22abc%22";
+    if (accept)
+        add_header("accept-encoding", accept);
+    run();
+    cr_expect(eq(str, header("Vary"), "Accept-Encoding"));
+    cr_expect(eq(int, r.response.body.size < 100000, strcmp(header("Content-Encoding"), "(none)") != 0), "%s", accept);
+    return header("Content-Encoding");
+}
+
+static void expect_coding(const char *accept, const char *coding)
+{
+    cr_expect(eq(str, (char *)coding_for(accept), (char *)coding), "%s", accept);
+}
+
+Test(middleware, compress_takes_what_the_client_likes_best)
+{
+    use(ghttp_middleware_compress, NULL, text);
+    expect_coding(NULL, "(none)");
+    expect_coding("identity", "(none)");
+    expect_coding("gzip", "gzip");
+    expect_coding("*;q=0, deflate", "(none)");
+#ifdef GF_HAVE_BROTLI
+    expect_coding("br", "br");
+    expect_coding("gzip;q=0.8, br;q=0.9", "br");
+    expect_coding("gzip;q=0.9, br;q=0.8", "gzip");
+    expect_coding("gzip, br;q=0.999", "gzip");
+    expect_coding("br ; Q = 0 , gzip; q=0.1", "br"); /* no weight that the standard knows */
+    expect_coding("br;q=0, gzip;q=0.1", "gzip");
+    cr_expect(eq(str, header("ETag"), "W/\"abc\""));
+#endif
+#ifdef GF_HAVE_ZSTD
+    expect_coding("zstd", "zstd");
+    expect_coding("gzip, deflate, br, zstd", "zstd");
+    expect_coding("*", "zstd");
+    expect_coding("zstd;q=0.5, *;q=0.6", strcmp(coding_for("*;q=0.6, zstd;q=0"), "br") ? "gzip" : "br");
+#endif
+}
+
+#ifdef GF_HAVE_ZSTD
+Test(middleware, zstd_gives_the_bytes_back)
+{
+    static char out[1 << 17];
+
+    use(ghttp_middleware_compress, NULL, text);
+    coding_for("zstd");
+    cr_assert(eq(sz, ZSTD_decompress(out, sizeof(out), r.response.body.data, r.response.body.size), 100000));
+    for (size_t i = 0; i < 100000; i++)
+        cr_assert(eq(chr, out[i], (char)('a' + i % 7)));
+}
+#endif
+
+#ifdef GF_HAVE_BROTLI
+Test(middleware, brotli_gives_the_bytes_back)
+{
+    static uint8_t out[1 << 17];
+    size_t size = sizeof(out);
+
+    use(ghttp_middleware_compress, NULL, text);
+    coding_for("br");
+    cr_assert(eq(int, BrotliDecoderDecompress(r.response.body.size, (const uint8_t *)r.response.body.data, &size, out),
+                 BROTLI_DECODER_RESULT_SUCCESS));
+    cr_assert(eq(sz, size, 100000));
+    for (size_t i = 0; i < size; i++)
+        cr_assert(eq(int, out[i], 'a' + (int)(i % 7)));
+}
+#endif
+
+Test(middleware, compress_leaves_alone_what_does_not_shrink)
+{
+    use(ghttp_middleware_compress, NULL, noise);
+    for (int i = 0; i < 3; i++) {
+        begin_request();
+        add_header("Accept-Encoding", i == 0 ? "zstd" : i == 1 ? "br" : "gzip");
+        run();
+        cr_expect(eq(str, header("Content-Encoding"), "(none)"));
+        cr_expect(eq(sz, r.response.body.size, 4096));
+    }
+}
+
+/* ---- time limits ---- */
+
+Test(middleware, a_time_limit_needs_a_second_thread)
+{
+    static const ghttp_timeout limit = {.ms = 60000};
+
+    use(ghttp_middleware_timeout, &limit, hello);
+    begin_request();
+    run(); /* no engine has made any */
+    cr_expect(eq(int, r.response.status, 503));
+    cr_expect(eq(str, header("Retry-After"), "1"));
+    cr_expect(zero(int, served));
+    cr_assert(zero(int, gf_spare_start(4, 1)));
+    begin_request();
+    run();
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(str, body(), "hello"));
+    cr_expect(eq(int, served, 1));
+    cr_expect(eq(i64, ghttp_request_time_left(&r), LONG_MAX), "outside of the limit");
+    cr_assert(gf_spare_stop(10000));
+}
+
+static void outstay(ghttp_request *request)
+{
+    while (ghttp_request_time_left(request) > 0)
+        usleep(1000);
+    hello(request);
+}
+
+Test(middleware, a_handler_that_reads_its_body_itself_is_answered_for_when_it_returns)
+{
+    static const ghttp_timeout limit = {.ms = 60000}, short_limit = {.ms = 20, .status = 504, .message = "late"};
+
+    use(ghttp_middleware_timeout, &limit, hello);
+    begin_request();
+    r.streamed = true;
+    run(); /* no second thread is needed */
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(int, served, 1));
+    s = g_server("short");
+    use(ghttp_middleware_timeout, &short_limit, outstay);
+    begin_request();
+    r.streamed = true;
+    run();
+    cr_expect(eq(int, r.response.status, 504));
+    cr_expect(eq(str, body(), "late"));
+    cr_expect(eq(int, served, 1));
+}
+
+Test(middleware, a_time_limit_without_one_is_a_500)
+{
+    static const ghttp_timeout limits[] = {{.ms = 0}, {.ms = -1}, {.ms = 86400001}};
+
+    for (size_t i = 0; i <= sizeof(limits) / sizeof(*limits); i++) {
+        s = g_server(i == 0 ? "t0" : i == 1 ? "t1" : i == 2 ? "t2" : "t3");
+        use(ghttp_middleware_timeout, i < 3 ? &limits[i] : NULL, hello);
+        begin_request();
+        run();
+        cr_expect(eq(int, r.response.status, 500));
+        cr_expect(zero(int, served));
+    }
 }

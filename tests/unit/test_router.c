@@ -476,3 +476,102 @@ Test(router, templates_do_not_backtrack)
     cr_expect(strstr(error, "full"), "%s", error);
     cr_expect(strcmp(route("/more-5"), "") == 0 && strcmp(route("/t5-5"), "/t5-{x}") == 0);
 }
+
+/* Texts of up to 16 bytes are kept in another place than longer ones. */
+Test(router, texts_of_any_length)
+{
+    static const char *const paths[] = {
+        "/123456789012345",   "/1234567890123456",     "/12345678901234567",
+        "/12345678901234568", "/1234567890123456/:id", "/12345678901234567/:id",
+    };
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+        add_route(paths[i]);
+    for (size_t i = 0; i < 4; i++)
+        cr_expect(strcmp(route(paths[i]), paths[i]) == 0, "%s", paths[i]);
+    cr_expect(strcmp(route("/1234567890123456/x"), paths[4]) == 0);
+    cr_expect(strcmp(route("/12345678901234567/x"), paths[5]) == 0);
+    cr_expect(strcmp(route("/12345678901234569"), "") == 0);
+    cr_expect(strcmp(route("/1234567890123457"), "") == 0);
+    cr_expect(strcmp(route("/12345678901234"), "") == 0);
+}
+
+static void expect_value(const char *method, const char *path, const char *name, const char *value)
+{
+    cr_assert(find(method, "", path) == 0 && r.route, "%s %s", method, path);
+    cr_assert(r.router_fields.count == 1, "%s %s", method, path);
+    cr_expect(strcmp(r.router_fields.items[0].name, name) == 0, "%s %s: %s", method, path,
+              r.router_fields.items[0].name);
+    cr_expect(strcmp(r.router_fields.items[0].value, value) == 0, "%s %s: %s", method, path,
+              r.router_fields.items[0].value);
+}
+
+/* Lists of names are shared between routes, and known without the route. */
+Test(router, names_are_those_of_the_method)
+{
+    char text[64];
+
+    add_route("GET:/x/:got");
+    add_route("POST:/x/:posted");
+    add_route("/x/:any");
+    add_route("/y/:got");
+    expect_value("GET", "/x/1", "got", "1");
+    expect_value("HEAD", "/x/1", "got", "1");
+    expect_value("POST", "/x/1", "posted", "1");
+    expect_value("PUT", "/x/1", "any", "1");
+    expect_value("PUT", "/y/1", "got", "1");
+    for (int i = 0; i < 1000; i++) {
+        snprintf(text, sizeof(text), "/many/%d/:name%d", i, i % 200);
+        add_route(text);
+    }
+    for (int i = 0; i < 1000; i++) {
+        char name[16];
+
+        snprintf(text, sizeof(text), "/many/%d/v", i);
+        snprintf(name, sizeof(name), "name%d", i % 200);
+        expect_value("GET", text, name, "v");
+    }
+}
+
+Test(router, names_change_with_the_route_that_is_overwritten)
+{
+    struct gf_route_wish wish = {.pattern = "/x/:new", .handler = handler, .overwrites = true};
+
+    add_route("/x/:old");
+    expect_value("GET", "/x/1", "old", "1");
+    cr_assert(gf_router_add(router, &wish, error, sizeof(error)) == 0);
+    expect_value("GET", "/x/1", "new", "1");
+}
+
+/* What was bound first is remembered in short, also when something goes before it later. */
+Test(router, the_more_specific_wins_whenever_it_is_bound)
+{
+    add_route("/a/:x");
+    cr_expect(strcmp(route("/a/1.json"), "/a/:x") == 0);
+    add_route("/a/{t}.json");
+    cr_expect(strcmp(route("/a/1.json"), "/a/{t}.json") == 0);
+    cr_expect(strcmp(route("/a/1"), "/a/:x") == 0);
+    add_route("/a/text");
+    cr_expect(strcmp(route("/a/text"), "/a/text") == 0 && strcmp(route("/a/1"), "/a/:x") == 0);
+    add_route("/a");
+    add_route("/a/*rest");
+    cr_expect(strcmp(route("/a"), "/a") == 0 && strcmp(route("/a/1/2"), "/a/*rest") == 0);
+
+    add_route("/b/text");
+    add_route("/b/:x");
+    cr_expect(strcmp(route("/b/text"), "/b/text") == 0 && strcmp(route("/b/1"), "/b/:x") == 0);
+
+    add_route("/c");
+    add_route("/c/:x");
+    cr_expect(strcmp(route("/c"), "/c") == 0 && strcmp(route("/c/1"), "/c/:x") == 0);
+    add_route("/c/:x/d");
+    cr_expect(strcmp(route("/c"), "/c") == 0 && strcmp(route("/c/1"), "/c/:x") == 0);
+    cr_expect(strcmp(route("/c/1/d"), "/c/:x/d") == 0 && strcmp(route("/c/1/e"), "") == 0);
+
+    add_route("/d/:x/:y");
+    cr_expect(strcmp(route("/d/1"), "") == 0 && strcmp(route("/d/1/2"), "/d/:x/:y") == 0);
+    add_route("POST:/e/:x");
+    cr_expect(strcmp(route("/e/1"), "") == 0 && r.allowed_methods != 0);
+    add_route("/e/:x");
+    cr_expect(strcmp(route("/e/1"), "/e/:x") == 0);
+}

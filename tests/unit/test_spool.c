@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <gf/ghttp/message/spool.h>
@@ -112,4 +113,20 @@ Test(spool, a_folder_that_is_not_there_is_an_error)
     end();
     setenv("TMPDIR", "", 1);
     cr_expect(strcmp(gf_spool_folder(), "/tmp") == 0);
+}
+
+/* Where a process may make no large files, to write one would end it. */
+Test(spool, the_systems_limit_of_files_is_an_error)
+{
+    struct rlimit limit = {.rlim_cur = 8192, .rlim_max = 8192};
+    char piece[1024] = "";
+    int error = 0;
+    cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    begin();
+    for (int i = 0; i < 20 && !error; i++)
+        error = gf_spool_append(&spool, &body, MEMORY, piece, sizeof(piece));
+    cr_expect(error == -EFBIG);
+    cr_expect(body.size == 7168, "room is kept for the 0");
+    cr_expect(gf_spool_complete(&spool, &body) == 0);
+    end();
 }

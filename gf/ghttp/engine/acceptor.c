@@ -13,6 +13,7 @@
 #include "lane.h"
 #include "linger.h"
 #include "listener.h"
+#include "record.h"
 #include "refusal.h"
 #include "service.h"
 #include "worker.h"
@@ -56,6 +57,7 @@ static void refuse(struct gf_acceptor *acceptor, int fd, const char *reason)
     atomic_fetch_add(&service->counters.refused, 1);
     if (!atomic_exchange(&service->logged_refusal, true))
         glog_warning("server \"%s\": refuses connections: %s", service->name, reason);
+    gf_record_turned_away(service, fd, acceptor->lane->tls, 503);
     if (!acceptor->lane->tls)
         send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     gf_linger_add(acceptor->worker, fd);

@@ -12,6 +12,7 @@
 #include "release.h"
 #include "service.h"
 #include "stream.h"
+#include "upload.h"
 
 /* Bytes that a stream is read in. */
 #define STREAM_BLOCK 16384
@@ -26,7 +27,8 @@ static bool closes_after(const struct gf_exchange *x)
 {
     const struct gf_service *service = x->lane->service;
 
-    return x->state < GF_EXCHANGE_READY || x->trailed || !service->limits.keep_alive || is_head_of_stream(x) ||
+    return x->state < GF_EXCHANGE_READY || (x->upload && gf_upload_is_open(x->upload)) || x->trailed ||
+           !service->limits.keep_alive || is_head_of_stream(x) ||
            (atomic_load_explicit(&service->draining, memory_order_relaxed) && !gf_release_is_possible(x->connection));
 }
 

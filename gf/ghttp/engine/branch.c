@@ -135,11 +135,11 @@ static struct gf_running *insert_running(struct gf_running *running, size_t *cou
     return &running[at];
 }
 
-static size_t list_running(const struct gf_lane *lane, struct gf_running *running, size_t count, size_t room)
+static size_t list_waiting(const struct gf_wait_list *list, struct gf_running *running, size_t count, size_t room)
 {
     const struct gf_connection *c;
 
-    TAILQ_FOREACH(c, &lane->waits[GF_WAIT_HANDLER], in_wait)
+    TAILQ_FOREACH(c, list, in_wait)
     {
         const struct gf_exchange *x = c->exchange;
         struct gf_running *entry;
@@ -150,11 +150,20 @@ static size_t list_running(const struct gf_lane *lane, struct gf_running *runnin
         if (!entry) /* all that follow began later */
             break;
         *entry = (struct gf_running){.since_ms = c->since_ms, .request = &x->request};
-        snprintf(entry->method, sizeof(entry->method), "%s", x->request.method);
+        /* The handler may be putting another copy in its place: gf_head_keep(). Both are good as long as the connection
+         * is, which belongs to this thread. */
+        snprintf(entry->method, sizeof(entry->method), "%s", __atomic_load_n(&x->request.method, __ATOMIC_ACQUIRE));
         snprintf(entry->route, sizeof(entry->route), "%s",
                  x->request.route ? x->request.route->path : "(no route)"); /* its middleware runs */
     }
     return count;
+}
+
+/* Those that wait for more of a body have their handlers too. */
+static size_t list_running(const struct gf_lane *lane, struct gf_running *running, size_t count, size_t room)
+{
+    count = list_waiting(&lane->waits[GF_WAIT_HANDLER], running, count, room);
+    return list_waiting(&lane->waits[GF_WAIT_READ], running, count, room);
 }
 
 size_t gf_branch_running(const struct gf_branch *branch, struct gf_running *running, size_t count, size_t room)

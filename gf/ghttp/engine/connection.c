@@ -17,6 +17,7 @@
 #include "release.h"
 #include "service.h"
 #include "tcp_facts.h"
+#include "upload.h"
 #include "worker.h"
 
 /* How long a half-closed connection is read for a request that crossed its close: longer than any sensible round
@@ -168,6 +169,10 @@ static void expire_read(struct gf_connection *c)
 {
     struct gf_service *service = c->lane->service;
 
+    if (c->exchange && c->exchange->upload) { /* its handler has a word to say to the client */
+        gf_upload_expire(c->exchange);
+        return;
+    }
     if (atomic_load(&service->draining) && c->exchange)
         atomic_fetch_add(&service->counters.cut, 1);
     if (c->exchange || has_begun_request(c))

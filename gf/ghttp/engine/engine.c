@@ -391,3 +391,15 @@ void gf_service_connection_gone(struct gf_service *service)
     if (atomic_fetch_sub(&service->counters.connections, 1) == 1 && atomic_load(&service->draining))
         gf_service_tell_drained(service);
 }
+
+void gf_service_hold(struct gf_service *service)
+{
+    atomic_fetch_add(&service->counters.connections, 1);
+    atomic_fetch_add(&service->counters.in_flight, 1);
+}
+
+void gf_service_release(struct gf_service *service)
+{
+    atomic_fetch_sub(&service->counters.in_flight, 1);
+    gf_service_connection_gone(service);
+}

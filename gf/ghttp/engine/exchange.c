@@ -8,6 +8,7 @@
 #include <gf/glog/logger.h>
 
 #include "../message/arena.h"
+#include "../route/chain.h"
 #include "answer.h"
 #include "connection.h"
 #include "head.h"
@@ -15,11 +16,15 @@
 #include "record.h"
 #include "release.h"
 #include "service.h"
+#include "spare.h"
 #include "stream.h"
+#include "upload.h"
 #include "worker.h"
 
 /* Exchanges that a worker keeps for the next requests: their arenas are warm. */
 #define UNUSED_MAX 256
+/* A temporary file of this size or more is closed by another thread: below, that takes about a millisecond. */
+#define SPOOL_LARGE ((size_t)8 << 20)
 
 /* ---- memory ---- */
 
@@ -50,12 +55,40 @@ static void free_exchange(struct gf_exchange *x)
     free(x);
 }
 
+static void finish_spool(void *arg)
+{
+    struct gf_spool *spool = arg;
+
+    gf_spool_finish(spool, &(struct gf_buffer){.data = NULL});
+    free(spool);
+}
+
+/* A large file without a name is deleted by its last close, which takes 100 ms and more for a gigabyte: not here. */
+static void part_with_spool(struct ghttp_request *r)
+{
+    struct gf_spool *spool;
+
+    if ((r->spool.fd < 0 && !r->spool.map) || r->body.size < SPOOL_LARGE || !(spool = malloc(sizeof(*spool))))
+        return;
+    *spool = r->spool;
+    if (!gf_spare_run(finish_spool, spool)) {
+        free(spool); /* then here after all */
+        return;
+    }
+    gf_spool_init(&r->spool);
+    gf_buffer_init(&r->body, 0);
+}
+
 static void give_back(struct gf_worker *worker, struct gf_exchange *x)
 {
     struct gf_arena *arena = x->request.arena;
 
+    part_with_spool(&x->request);
+
     gf_stream_free(x->stream);
+    gf_upload_free(x->upload);
     x->stream = NULL;
+    x->upload = NULL;
     gf_request_finish(&x->request);
     if (worker->unused_count >= UNUSED_MAX) {
         x->request.arena = arena;
@@ -122,7 +155,12 @@ static int flush(struct ghttp_request *r)
     return gf_stream_flush((struct gf_exchange *)r);
 }
 
-static const struct gf_transport transport = {.flush = flush};
+static ssize_t read_body(struct ghttp_request *r, void *data, size_t size)
+{
+    return gf_upload_read((struct gf_exchange *)r, data, size);
+}
+
+static const struct gf_transport transport = {.flush = flush, .read = read_body};
 
 struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connection *mhd, const char *target)
 {
@@ -145,8 +183,9 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     x->mhd = mhd;
     x->pace = NULL;
     x->state = GF_EXCHANGE_BEGUN;
-    x->suspended = x->chunked = x->closing = x->trailed = x->file = x->broken = false;
+    x->prepared = x->suspended = x->chunked = x->closing = x->trailed = x->file = x->broken = false;
     x->refusal = 0;
+    x->announced = 0;
     x->lead = 0;
     x->version = NULL;
     x->began_us = gf_record_begin(lane->service);
@@ -173,17 +212,43 @@ static void refuse_head(struct gf_exchange *x, int status)
     gf_exchange_answer(x);
 }
 
+/* The route, where one may have its handler read the body itself; NULL: the body is collected. */
+static const struct gf_route *find_streaming(struct gf_exchange *x)
+{
+    const struct gf_chain *chain = x->lane->service->chain;
+
+    if (!chain->has_streaming || !x->announced)
+        return NULL;
+    x->pace = gf_chain_prepare(chain, &x->request);
+    x->prepared = true;
+    return x->pace && gf_chain_streams(&x->request) ? x->request.route : NULL;
+}
+
+/* Who takes the body. 0, or the status to refuse it with. */
+static int direct_body(struct gf_exchange *x)
+{
+    const struct gf_route *route = find_streaming(x);
+    uint64_t max = route && route->body_max ? route->body_max : x->lane->service->limits.body;
+
+    if (x->announced != GF_LENGTH_UNKNOWN && x->announced > max)
+        return 413;
+    if (!route) {
+        x->state = GF_EXCHANGE_BODY;
+        return 0;
+    }
+    return gf_upload_begin(x, max) < 0 ? 503 : 0;
+}
+
 static int receive_head(struct gf_exchange *x, const char *method, const char *version)
 {
     int status;
 
     x->version = version;
     status = x->request.target ? gf_head_read(x, method, version) : 503;
-
+    if (!status)
+        status = direct_body(x);
     if (status)
         refuse_head(x, status);
-    else
-        x->state = GF_EXCHANGE_BODY;
     return 0;
 }
 
@@ -254,6 +319,10 @@ int gf_exchange_receive(struct gf_exchange *x, const char *method, const char *v
         return -EIO;
     if (x->state == GF_EXCHANGE_BEGUN)
         return receive_head(x, method, version);
+    if (x->upload) {
+        gf_upload_receive(x, data, size);
+        return 0;
+    }
     if (*size)
         return receive_body(x, data, size);
     if (x->state == GF_EXCHANGE_BODY)
@@ -265,8 +334,11 @@ int gf_exchange_receive(struct gf_exchange *x, const char *method, const char *v
 
 void gf_exchange_answer(struct gf_exchange *x)
 {
-    bool queued = gf_answer_queue(x);
+    bool queued;
 
+    if (x->upload && gf_upload_is_open(x->upload))
+        x->connection->lingers = true;
+    queued = gf_answer_queue(x);
     gf_connection_wait(x->connection, GF_WAIT_WRITE);
     x->lane->runnable = true;
     x->state = GF_EXCHANGE_ANSWERED;
@@ -332,7 +404,7 @@ void gf_exchange_end(struct gf_exchange *x, bool complete)
     if (x->file)
         x->lane->files--;
     atomic_fetch_sub_explicit(&service->counters.in_flight, 1, memory_order_relaxed);
-    if (!x->stream || gf_stream_end(x))
+    if (x->stream ? gf_stream_end(x) : !x->upload || gf_upload_end(x))
         give_back(x->worker, x);
 }
 

@@ -21,6 +21,7 @@ struct gf_connection;
 struct gf_lane;
 struct gf_pace;
 struct gf_stream;
+struct gf_upload;
 struct gf_worker;
 
 enum gf_exchange_state {
@@ -45,9 +46,12 @@ struct gf_exchange {
     struct gf_pace *pace;    /* of the route, while a handler runs */
     enum gf_exchange_state state;
     int refusal;              /* the status that is answered in place of the program; 0: none */
+    uint64_t announced;       /* bytes of the body, or GF_LENGTH_UNKNOWN (head.h) */
+    struct gf_upload *upload; /* NULL: the body is collected before the handler runs */
     struct gf_stream *stream; /* NULL: the answer is collected until the handler ends */
     uint64_t lead;            /* the worker's leadership while the handler runs on the loop; 0: on a thread aside */
     _Atomic bool posted;      /* it is in the worker's list of what other threads have left */
+    bool prepared;            /* its route was looked for with the head already */
     bool suspended;
     bool broken; /* libmicrohttpd took no answer: its next call back closes the connection */
     bool file;   /* the answer comes from a file */

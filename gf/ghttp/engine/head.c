@@ -123,18 +123,26 @@ static size_t head_size(const struct gf_exchange *x)
     return info ? info->header_size : 0;
 }
 
-static int check_sizes(const struct reading *reading)
+static int check_size(const struct gf_exchange *x)
 {
-    const struct gf_limits *limits = &reading->exchange->lane->service->limits;
+    const struct gf_limits *limits = &x->lane->service->limits;
 
-    if (head_size(reading->exchange) > limits->header)
-        return strlen(reading->exchange->request.target) > limits->header ? 414 : 431;
-    if (reading->length) {
-        errno = 0;
-        if (strtoull(reading->length, NULL, 10) > limits->body || errno)
-            return 413;
-    }
+    if (head_size(x) > limits->header)
+        return strlen(x->request.target) > limits->header ? 414 : 431;
     return 0;
+}
+
+static uint64_t announced_length(const struct reading *reading)
+{
+    unsigned long long length;
+
+    if (reading->encoding)
+        return GF_LENGTH_UNKNOWN;
+    if (!reading->length)
+        return 0;
+    errno = 0;
+    length = strtoull(reading->length, NULL, 10);
+    return errno || length == GF_LENGTH_UNKNOWN ? GF_LENGTH_UNKNOWN - 1 : length;
 }
 
 /*
@@ -166,13 +174,36 @@ int gf_head_read(struct gf_exchange *x, const char *method, const char *version)
         return 400;
     status = check_framing(&reading, http_1_1);
     if (!status)
-        status = check_sizes(&reading);
+        status = check_size(x);
     if (status)
         return status;
     x->chunked = reading.encoding != NULL;
+    x->announced = announced_length(&reading);
     if (!reading.host || !*reading.host)
         r->host = "";
     else if (gf_host_parse(r->arena, reading.host, strlen(reading.host), &r->host) < 0)
         return 400;
+    return 0;
+}
+
+int gf_head_keep(struct ghttp_request *r)
+{
+    const char *method;
+
+    for (size_t i = 0; i < r->headers.count; i++) {
+        struct gf_field *field = &r->headers.items[i];
+
+        const char *name = gf_arena_strdup(r->arena, field->name);
+        const char *value = gf_arena_strdup(r->arena, field->value);
+
+        if (!name || !value)
+            return -ENOMEM;
+        *field = (struct gf_field){.name = name, .value = value};
+    }
+    method = gf_arena_strdup(r->arena, r->method);
+    if (!method)
+        return -ENOMEM;
+    /* A handler that has lost its loop comes here while the loop may be telling what runs (branch.c). */
+    __atomic_store_n(&r->method, method, __ATOMIC_RELEASE);
     return 0;
 }

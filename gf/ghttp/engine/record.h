@@ -22,4 +22,7 @@ void gf_record_exchange(const struct gf_exchange *exchange, bool complete);
 /* An answer was sent to what was not, or not yet, a request. */
 void gf_record_refusal(const struct gf_connection *connection, int status);
 
+/* A connection was refused at a limit. In a flood of them most are only counted, and the log says how many. */
+void gf_record_turned_away(struct gf_service *service, int fd, bool tls, int status);
+
 #endif

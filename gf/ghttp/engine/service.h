@@ -42,6 +42,14 @@ struct gf_service_counters {
     _Atomic uint64_t cut;         /* requests that a drain's deadline cut */
 };
 
+/* Connections that were refused at a limit, as far as the records tell of them: record.c. */
+struct gf_turned_away {
+    _Atomic int64_t second;      /* the last one in which some were */
+    _Atomic unsigned recorded;   /* in that second */
+    _Atomic unsigned unrecorded; /* since it was last told how many */
+    _Atomic int64_t told;        /* the second of that */
+};
+
 /* A request at its end, as it is told to who keeps the records. */
 struct gf_served {
     const struct ghttp_request *request; /* with what was read of it: method and version may be "" */
@@ -68,12 +76,18 @@ struct gf_service {
     struct gf_address_counts *address_counts; /* NULL where address_connections is 0 */
 
     struct gf_service_counters counters;
+    struct gf_turned_away turned_away;
     _Atomic bool draining; /* every answer closes its connection, idle connections are ended */
     _Atomic bool logged_refusal;
     _Atomic(const struct gf_mover *) mover; /* where idle connections go; NULL: they stay */
     struct gf_branch **branches;            /* the engine's: one for each worker */
     int drained_fd; /* an eventfd that hears of the last connection's end while draining; -1: none */
 };
+
+/* A handler runs on though its client has its answer: a drain waits for it as for a request on a connection of its own,
+ * until it is released. Any thread. */
+void gf_service_hold(struct gf_service *service);
+void gf_service_release(struct gf_service *service);
 
 /* Takes a closed connection off the count; tells drained_fd when a drain has nothing left. Any thread. */
 void gf_service_connection_gone(struct gf_service *service);

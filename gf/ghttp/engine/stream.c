@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../message/arena.h"
 #include "connection.h"
 #include "exchange.h"
+#include "head.h"
 #include "lane.h"
+#include "upload.h"
 #include "worker.h"
 
 /* So much may wait for a slow client before its handler has to. */
@@ -30,28 +31,6 @@ struct gf_stream {
 
 /* ---- the handler ---- */
 
-/* The connection may go while the handler still reads its request: what points to its memory is copied. */
-static int keep_head(struct ghttp_request *r)
-{
-    const char *method;
-
-    for (size_t i = 0; i < r->headers.count; i++) {
-        struct gf_field *field = &r->headers.items[i];
-
-        const char *name = gf_arena_strdup(r->arena, field->name);
-        const char *value = gf_arena_strdup(r->arena, field->value);
-
-        if (!name || !value)
-            return -ENOMEM;
-        *field = (struct gf_field){.name = name, .value = value};
-    }
-    method = gf_arena_strdup(r->arena, r->method);
-    if (!method)
-        return -ENOMEM;
-    r->method = method;
-    return 0;
-}
-
 static bool has_no_body(const struct ghttp_request *r)
 {
     return !strcmp(r->method, "HEAD") || r->response.status == 204 || r->response.status == 304;
@@ -61,10 +40,13 @@ static int begin(struct gf_exchange *x)
 {
     struct ghttp_request *r = &x->request;
     struct gf_stream *stream;
+    int result = x->upload ? gf_upload_yield(x) : 0;
 
+    if (result < 0)
+        return result;
     if (!gf_fields_find(&r->response.headers, "Content-Type") && gf_response_default_type(r) < 0)
         return -ENOMEM;
-    if (keep_head(r) < 0 || !(stream = calloc(1, sizeof(*stream))))
+    if (gf_head_keep(r) < 0 || !(stream = calloc(1, sizeof(*stream))))
         return -ENOMEM;
     pthread_mutex_init(&stream->lock, NULL);
     pthread_cond_init(&stream->taken, NULL);
@@ -176,12 +158,14 @@ static bool wakes(struct gf_stream *stream)
     return wakes;
 }
 
-static bool both_are_done(struct gf_stream *stream)
+/* What was left in the worker's list once more is looked at once more, and must still be there then. */
+static bool both_are_done(const struct gf_exchange *x)
 {
+    struct gf_stream *stream = x->stream;
     bool done;
 
     pthread_mutex_lock(&stream->lock);
-    done = stream->finished && stream->ended;
+    done = stream->finished && stream->ended && !gf_worker_is_posted(x);
     pthread_mutex_unlock(&stream->lock);
     return done;
 }
@@ -197,7 +181,7 @@ void gf_stream_hear(struct gf_exchange *x)
     } else if (wakes(stream)) {
         gf_connection_wait(x->connection, GF_WAIT_WRITE);
         gf_exchange_resume(x);
-    } else if (both_are_done(stream)) {
+    } else if (both_are_done(x)) {
         gf_exchange_release(x);
     }
 }

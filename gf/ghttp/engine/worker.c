@@ -19,6 +19,7 @@
 #include "service.h"
 #include "spare.h"
 #include "stream.h"
+#include "upload.h"
 
 /* Events taken from the kernel at a time. */
 #define EVENTS_MAX 64
@@ -59,6 +60,8 @@ int gf_worker_init(struct gf_worker *w)
     return result;
 }
 
+static void collect_finished(struct gf_worker *w);
+
 static void close_descriptor(int fd)
 {
     if (fd >= 0)
@@ -68,6 +71,7 @@ static void close_descriptor(int fd)
 void gf_worker_finish(struct gf_worker *w)
 {
     gf_linger_finish(w);
+    collect_finished(w); /* of clients that went while their handlers ran, which have ended after the loop */
     gf_exchange_free_unused(w);
     close_descriptor(w->epoll_fd);
     close_descriptor(w->wake_fd);
@@ -165,6 +169,8 @@ static void collect_finished(struct gf_worker *w)
         atomic_store(&x->posted, false); /* before the look: what comes after it posts again */
         if (x->stream) {
             gf_stream_hear(x);
+        } else if (x->upload) {
+            gf_upload_hear(x);
         } else {
             gf_exchange_answer(x);
             gf_exchange_resume(x);
@@ -193,6 +199,8 @@ static void leave(struct gf_exchange *x)
 {
     if (x->stream)
         gf_stream_finish(x);
+    else if (x->upload)
+        gf_upload_finish(x);
     else
         gf_worker_post(x);
 }
@@ -249,6 +257,8 @@ static void begin_aside(struct gf_exchange *x)
     gf_exchange_suspend(x);
     if (gf_spare_run(run_aside, x))
         return;
+    if (x->upload)
+        gf_upload_abandon(x);
     answer_overloaded(x);
     gf_exchange_resume(x);
 }
@@ -263,11 +273,12 @@ static bool run_ready(struct gf_worker *w)
             answer_refusal(x, x->refusal);
             continue;
         }
-        x->pace = gf_chain_prepare(x->lane->service->chain, &x->request);
+        if (!x->prepared)
+            x->pace = gf_chain_prepare(x->lane->service->chain, &x->request);
         x->state = GF_EXCHANGE_RUNNING;
         if (!x->pace)
             gf_exchange_answer(x);
-        else if (gf_pace_is_slow(x->pace))
+        else if (x->upload || gf_pace_is_slow(x->pace))
             begin_aside(x);
         else if (!gf_spare_has_reserve())
             answer_overloaded(x);

@@ -18,8 +18,6 @@
 #include "header_value.h"
 #include "token.h"
 
-/* As many as a form may have parameters. */
-#define PARTS_MAX ((size_t)1000)
 /* A name, a file name and a type need a few hundred bytes; a whole request's headers fit into this. */
 #define PART_HEADERS_MAX ((size_t)8192)
 /* RFC 2046, 5.1.1. */
@@ -48,18 +46,20 @@ static bool is_boundary(const char *text)
     return true;
 }
 
-static int make_delimiter(struct reader *reader, const char *content_type)
+int gf_multipart_delimiter(struct gf_arena *arena, const char *content_type, const char **ret_delimiter)
 {
     const char *boundary = NULL;
-    int error = gf_header_value_parameter(reader->arena, content_type, "boundary", &boundary);
+    if (!gf_header_value_is(content_type, "multipart/form-data"))
+        return -EINVAL;
+    int error = gf_header_value_parameter(arena, content_type, "boundary", &boundary);
     if (error)
         return error;
     if (!boundary || !is_boundary(boundary))
         return -EINVAL;
-    reader->delimiter = gf_arena_printf(reader->arena, "\r\n--%s", boundary);
-    if (!reader->delimiter)
+    const char *delimiter = gf_arena_printf(arena, "\r\n--%s", boundary);
+    if (!delimiter)
         return -ENOMEM;
-    reader->delimiter_size = strlen(reader->delimiter);
+    *ret_delimiter = delimiter;
     return 0;
 }
 
@@ -179,11 +179,27 @@ static int read_headers(struct reader *reader, struct gf_part *part)
     return part->name ? 0 : -EINVAL;
 }
 
+int gf_multipart_read_head(struct gf_arena *arena, const char *delimiter, const char *data, size_t size,
+                           struct gf_part *ret_part, size_t *ret_size)
+{
+    struct gf_part part = {0};
+    struct reader reader = {
+        .arena = arena, .at = data, .end = data + size, .delimiter = delimiter, .delimiter_size = strlen(delimiter)};
+    if (size <= PART_HEADERS_MAX && !memmem(data, size, "\r\n\r\n", 4))
+        return -EAGAIN;
+    int error = read_headers(&reader, &part);
+    if (error)
+        return error;
+    *ret_part = part;
+    *ret_size = (size_t)(reader.at - data);
+    return 0;
+}
+
 /* ---- parts -------------------------------------------------------------------------------------- */
 
 static int add_part(struct reader *reader, const struct gf_part *part)
 {
-    if (reader->count == PARTS_MAX)
+    if (reader->count == GF_MULTIPART_PARTS_MAX)
         return -E2BIG;
     if (reader->count == reader->capacity) {
         size_t capacity = reader->capacity ? reader->capacity * 2 : FIRST_CAPACITY;
@@ -216,9 +232,11 @@ int gf_multipart_parse(struct gf_arena *arena, const char *content_type, const c
     struct reader reader = {.arena = arena, .at = body, .end = body + size};
     size_t preamble = 0;
     bool final = false;
-    int error = make_delimiter(&reader, content_type);
-    if (!error)
+    int error = gf_multipart_delimiter(arena, content_type, &reader.delimiter);
+    if (!error) {
+        reader.delimiter_size = strlen(reader.delimiter);
         error = pass_delimiter(&reader, &preamble);
+    }
     while (!error && !final) {
         error = pass_line_end(&reader, &final);
         if (!error && !final)

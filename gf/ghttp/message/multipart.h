@@ -8,6 +8,9 @@
 
 struct gf_arena;
 
+/* As many as a form may have parameters. */
+#define GF_MULTIPART_PARTS_MAX ((size_t)1000)
+
 struct gf_part {
     const char *name;
     const char *filename; /* as sent; NULL: a form's value */
@@ -27,5 +30,15 @@ struct gf_multipart {
  */
 int gf_multipart_parse(struct gf_arena *arena, const char *content_type, const char *body, size_t size,
                        struct gf_multipart *ret_multipart);
+
+/* What a line begins with that separates parts, with the CRLF before it, in the arena. 0, -EINVAL or -ENOMEM. */
+int gf_multipart_delimiter(struct gf_arena *arena, const char *content_type, const char **ret_delimiter);
+
+/*
+ * Reads a part's headers and the empty line behind them, *ret_size bytes, at the begin of what there is of the body so
+ * far. -EAGAIN: they are not whole yet; the rest as above.
+ */
+int gf_multipart_read_head(struct gf_arena *arena, const char *delimiter, const char *data, size_t size,
+                           struct gf_part *ret_part, size_t *ret_size);
 
 #endif

@@ -67,6 +67,8 @@ const char *ghttp_request_query(ghttp_request *r, const char *name)
 static int parse_body(ghttp_request *r)
 {
     const char *type = gf_fields_find(&r->headers, "Content-Type");
+    if (r->streamed) /* it is the handler's to read */
+        return 0;
     if (gf_header_value_is(type, "multipart/form-data"))
         return gf_uploads_parse(r, type);
     if (r->body.size == 0)

@@ -185,6 +185,24 @@ void *ghttp_request_value(const ghttp_request *r, const char *key)
     return found ? found->value : NULL;
 }
 
+int gf_request_copy_values(struct ghttp_request *r)
+{
+    struct gf_value *copies = NULL, **end = &copies;
+
+    for (const struct gf_value *value = r->values; value; value = value->next) {
+        struct gf_value *copy = gf_arena_alloc(r->arena, sizeof(*copy));
+
+        if (!copy)
+            return -ENOMEM;
+        *copy = *value;
+        copy->next = NULL;
+        *end = copy;
+        end = &copy->next;
+    }
+    r->values = copies;
+    return 0;
+}
+
 /* ---- before the response goes out -------------------------------------------------------------- */
 
 int gf_request_before_output(struct ghttp_request *r, void (*fn)(struct ghttp_request *r, void *arg), void *arg)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -70,6 +71,9 @@ struct gf_transport {
     /* Sends what the response has so far; from then on it is a stream. 0, -EPIPE: the client has gone, or -ENOMEM,
      * -EAGAIN. */
     int (*flush)(struct ghttp_request *r);
+    /* The next bytes of a body that is streamed: their number, 0 at its end, or -EMSGSIZE, -ETIMEDOUT, -ECONNRESET,
+     * -EPIPE. Waits for them. */
+    ssize_t (*read)(struct ghttp_request *r, void *data, size_t size);
 };
 
 struct ghttp_request {
@@ -84,6 +88,8 @@ struct ghttp_request {
     struct gf_fields headers; /* as sent, values trimmed */
     struct gf_buffer body;    /* to be read once it is whole; see spool.h */
     struct gf_spool spool;
+    bool streamed;    /* the body is not collected: the handler reads it from the transport */
+    size_t body_read; /* of a collected body, by ghttp_request_read() */
     bool secure;
     struct gf_logger *error_log; /* where to report what went wrong with it (gf/glog/logger.h); NULL: standard error */
     struct sockaddr_storage peer;
@@ -119,6 +125,7 @@ struct ghttp_request {
     unsigned allowed_methods; /* when no route fits the method: those that there are (router.h) */
     struct gf_way way;
     struct gf_value *values;
+    int64_t deadline_ms; /* of ghttp_middleware_timeout(), CLOCK_MONOTONIC; 0: none */
 
     struct gf_session *session; /* the service floor's; NULL: nobody has asked for it */
     struct gf_before_output *before_output;
@@ -156,6 +163,9 @@ char *gf_percent_decode(struct gf_arena *arena, const char *text, size_t size, b
 int gf_request_before_output(struct ghttp_request *r, void (*fn)(struct ghttp_request *r, void *arg), void *arg);
 /* Calls them, in the order in which they were asked for. */
 void gf_request_run_before_output(struct ghttp_request *r);
+
+/* Gives a request values of its own in the place of those that it shares with another one (twin.h). 0 or -ENOMEM. */
+int gf_request_copy_values(struct ghttp_request *r);
 
 /* Sets a header in the place of another one, or beside all others (NULL), with the checks of value and limits of
  * ghttp_response_set_header(). */

@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 void gf_spool_init(struct gf_spool *spool)
@@ -70,13 +72,20 @@ static int write_all(int fd, const char *data, size_t size)
     return 0;
 }
 
+/* Whether a file may grow to this size: to write past RLIMIT_FSIZE would end the process with SIGXFSZ. */
+static bool may_have(size_t size)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur == RLIM_INFINITY || size < limit.rlim_cur;
+}
+
 /* The body's first bytes move into the file, their memory goes back. */
 static int begin_file(struct gf_spool *spool, struct gf_buffer *body)
 {
     int fd = open_unnamed();
     if (fd < 0)
         return fd;
-    int error = write_all(fd, body->data, body->size);
+    int error = may_have(body->size) ? write_all(fd, body->data, body->size) : -EFBIG;
     if (error) {
         close(fd);
         return error;
@@ -99,7 +108,7 @@ int gf_spool_append(struct gf_spool *spool, struct gf_buffer *body, size_t memor
     }
     if (spool->fd < 0)
         return gf_buffer_append(body, data, size);
-    int error = write_all(spool->fd, data, size);
+    int error = may_have(body->size + size) ? write_all(spool->fd, data, size) : -EFBIG;
     if (!error)
         body->size += size;
     return error;

@@ -50,8 +50,7 @@ static const char *shorten(const char *name)
     return name;
 }
 
-/* What is behind the last slash of either kind; "upload" when that is nothing. No controls, no hidden file. */
-static const char *base_name(struct gf_arena *arena, const char *raw)
+const char *gf_upload_base_name(struct gf_arena *arena, const char *raw)
 {
     const char *base = raw;
     for (const char *at = raw; *at; at++)
@@ -71,7 +70,7 @@ static const char *base_name(struct gf_arena *arena, const char *raw)
 
 static int take_file(struct ghttp_request *r, struct ghttp_upload *upload, const struct gf_part *part)
 {
-    const char *filename = base_name(r->arena, part->filename);
+    const char *filename = gf_upload_base_name(r->arena, part->filename);
     if (!filename)
         return -ENOMEM;
     *upload = (struct ghttp_upload){.name = part->name,

@@ -21,40 +21,73 @@
 #define DRAIN_LOG_MS 10000
 /* Requests that a drain looks at to say what holds it up. */
 #define RUNNING_MAX 256
+#define AND_MORE ", and more"
 
 #define M gf_machine
 
-/* "/sleep (2, the longest for 14 s)": what a drain waits for, by route. */
-static void describe_running(ghttp_server *s, char *text, size_t size)
+/* Behind a comma where it is not the first. false: there is no room; the text says so, and is complete. */
+static bool append(char *text, size_t size, const char *item)
+{
+    size_t length = strlen(text);
+
+    if (length + strlen(item) + 2 + sizeof(AND_MORE) > size) { /* so that there is always room for that */
+        snprintf(text + length, size - length, AND_MORE);
+        return false;
+    }
+    snprintf(text + length, size - length, "%s%s", length ? ", " : "", item);
+    return true;
+}
+
+/* "/sleep (2, the longest for 14 s)": what the drain of a server waits for, by route. */
+static bool append_running(ghttp_server *s, char *text, size_t size)
 {
     static struct gf_running running[RUNNING_MAX];
-    size_t count = gf_engine_running(&s->service, running, RUNNING_MAX), length = 0;
+    size_t count = gf_engine_running(&s->service, running, RUNNING_MAX);
+    bool fits = true;
 
-    text[0] = 0;
-    for (size_t i = 0; i < count && length < size; i++) {
+    for (size_t i = 0; i < count && fits; i++) {
         size_t same = 0, before = 0;
+        char item[192];
 
         for (size_t j = 0; j < count; j++) {
             same += !strcmp(running[j].route, running[i].route);
             before += j < i && !strcmp(running[j].route, running[i].route);
         }
+        snprintf(item, sizeof(item), "%s (%zu, the longest for %lld s)", running[i].route, same,
+                 (long long)(gf_machine_now_ms() - running[i].since_ms) / 1000);
         if (!before)
-            length +=
-                (size_t)snprintf(text + length, size - length, "%s%s (%zu, the longest for %lld s)", length ? ", " : "",
-                                 running[i].route, same, (long long)(gf_machine_now_ms() - running[i].since_ms) / 1000);
+            fits = append(text, size, item);
     }
+    return fits;
+}
+
+static bool is_held_up(ghttp_server *s)
+{
+    return gf_server_state(s) == GF_SERVER_DRAINING && gf_server_in_flight(s);
 }
 
 static void log_what_holds_up(void)
 {
-    char text[512];
-
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
-        if (gf_server_state(s) != GF_SERVER_DRAINING || !gf_server_in_flight(s))
+        char text[GF_HOLDS_UP_MAX] = "";
+
+        if (!is_held_up(s))
             continue;
-        describe_running(s, text, sizeof(text));
-        glog_info("server \"%s\" drains: %u requests still run: %s", s->name, gf_server_in_flight(s), text);
+        append_running(s, text, sizeof(text));
+        glog_info("server \"%s\" drains: %u requests still run: %s", s->name, gf_server_in_flight(s),
+                  text[0] ? text : "handlers past their time limit, whose clients have been answered");
     }
+}
+
+static struct cJSON *make_report(void)
+{
+    char text[GF_HOLDS_UP_MAX] = "";
+    bool fits = true;
+
+    for (ghttp_server *s = gf_registry_first(); s && fits; s = gf_registry_next(s))
+        if (is_held_up(s))
+            fits = append_running(s, text, sizeof(text));
+    return gf_history_report(text);
 }
 
 /* To the new process, whose page shows it; into the log when it takes long. */
@@ -72,7 +105,7 @@ void gf_machine_report_drain(void)
     if (M.successor.control < 0 || M.passed_on || now - M.reported_ms < DRAIN_REPORT_MS)
         return;
     M.reported_ms = now;
-    report = gf_history_report();
+    report = make_report();
     if (report)
         gf_channel_send(M.successor.control, report, NULL, 0);
     cJSON_Delete(report);

@@ -54,12 +54,24 @@ struct gf_history_entry {
 };
 
 /* How a process that drains after a restart stands. */
+/* What a drain says that it waits for, in bytes. */
+#define GF_HOLDS_UP_MAX 512
+
+/* The process before the one that reports, where it still lives. */
+struct gf_older_drain {
+    pid_t pid; /* 0: there is none */
+    unsigned in_flight, connections;
+    char holds_up[GF_HOLDS_UP_MAX];
+};
+
 struct gf_drain_report {
     pid_t pid; /* 0: there is none */
     bool gone;
     uint64_t moved, closed, raced, cut;
     unsigned in_flight, connections;
-    unsigned behind; /* processes before it that live */
+    unsigned behind;                /* processes before it that live */
+    char holds_up[GF_HOLDS_UP_MAX]; /* its requests by route: "/sleep (2, the longest for 14 s)" */
+    struct gf_older_drain older;
 };
 
 struct gf_graceful_facts {

@@ -226,6 +226,8 @@ bool gf_handover_goes_on(void)
 
 void gf_handover_end(void)
 {
+    if (!gf_handover_goes_on())
+        return; /* no server has a mover; one may be about to be started by the program, and is not ours to look at */
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (atomic_load(&s->service.mover))
             gf_engine_set_mover(&s->service, NULL);

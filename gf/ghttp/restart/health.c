@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,18 +14,54 @@
 /* What a healthy process needs far less than. */
 #define TIMEOUT_MS 1000
 
-static int open_connection(int port)
+static struct sockaddr_storage loopback(int port)
 {
-    struct sockaddr_in address = {
+    struct sockaddr_storage target = {.ss_family = AF_UNSPEC};
+    struct sockaddr_in *address = (struct sockaddr_in *)&target;
+
+    *address = (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return target;
+}
+
+static bool takes_ipv6_only(int listener)
+{
+    int only = 1;
+    socklen_t size = sizeof(only);
+
+    return getsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size) < 0 || only;
+}
+
+/* A server that is bound to one address answers nowhere else. */
+static int find_target(int listener, int port, struct sockaddr_storage *ret_target)
+{
+    struct sockaddr_storage bound = {.ss_family = AF_UNSPEC};
+    struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)&bound;
+    socklen_t size = sizeof(bound);
+
+    if (getsockname(listener, (struct sockaddr *)&bound, &size) < 0)
+        return -errno;
+    if (bound.ss_family == AF_INET && ((const struct sockaddr_in *)&bound)->sin_addr.s_addr == INADDR_ANY)
+        bound = loopback(port);
+    else if (bound.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr) && !takes_ipv6_only(listener))
+        bound = loopback(port);
+    else if (bound.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr))
+        ipv6->sin6_addr = in6addr_loopback;
+    *ret_target = bound;
+    return 0;
+}
+
+static int open_connection(const struct sockaddr_storage *target)
+{
     struct timeval limit = {.tv_sec = TIMEOUT_MS / 1000, .tv_usec = TIMEOUT_MS % 1000 * 1000};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t size = target->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    int fd = socket(target->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+    if (connect(fd, (const struct sockaddr *)target, size) < 0) {
         int result = -errno;
 
         close(fd);
@@ -58,9 +95,13 @@ static int read_status(int fd)
     return atoi(line + 9);
 }
 
-int gf_health_check(int port, const char *path, char *error, size_t error_size)
+int gf_health_check(int listener, int port, const char *path, char *error, size_t error_size)
 {
-    int fd = open_connection(port), result = fd;
+    struct sockaddr_storage target;
+    int result = find_target(listener, port, &target);
+    int fd = result < 0 ? result : open_connection(&target);
+
+    result = fd;
 
     if (fd >= 0) {
         result = send_request(fd, path);

@@ -9,9 +9,9 @@
 #include <stddef.h>
 
 /*
- * GETs path from the plain-HTTP port on this machine. 0: it answered 2xx; else a negative errno with a sentence in
- * error.
+ * GETs path where this listening TCP socket is bound, on the loopback address where it is bound to all. 0: the answer
+ * was 2xx; else a negative errno with a sentence in error, which calls the place by port.
  */
-int gf_health_check(int port, const char *path, char *error, size_t error_size);
+int gf_health_check(int listener, int port, const char *path, char *error, size_t error_size);
 
 #endif

@@ -122,7 +122,25 @@ static void count_server(struct gf_drain_report *report, const ghttp_server *s)
     report->connections += gf_server_connections(s);
 }
 
-struct cJSON *gf_history_report(void)
+/* What the process before this one has said of itself, for the one after this. */
+static bool write_older(struct cJSON *message)
+{
+    struct gf_drain_report report;
+    struct cJSON *older;
+
+    pthread_mutex_lock(&history.lock);
+    report = history.predecessor;
+    pthread_mutex_unlock(&history.lock);
+    if (!report.pid || report.gone)
+        return true;
+    older = cJSON_AddObjectToObject(message, "older");
+    return cJSON_AddNumberToObject(older, "pid", report.pid) &&
+           cJSON_AddNumberToObject(older, "in_flight", report.in_flight) &&
+           cJSON_AddNumberToObject(older, "connections", report.connections) &&
+           cJSON_AddStringToObject(older, "holds_up", report.holds_up);
+}
+
+struct cJSON *gf_history_report(const char *holds_up)
 {
     struct cJSON *message = cJSON_CreateObject();
     struct gf_drain_report report = {.pid = getpid()};
@@ -136,14 +154,25 @@ struct cJSON *gf_history_report(void)
         cJSON_AddNumberToObject(message, "cut", (double)report.cut) &&
         cJSON_AddNumberToObject(message, "in_flight", report.in_flight) &&
         cJSON_AddNumberToObject(message, "connections", report.connections) &&
-        cJSON_AddNumberToObject(message, "behind", gf_history_behind()))
+        cJSON_AddNumberToObject(message, "behind", gf_history_behind()) &&
+        cJSON_AddStringToObject(message, "holds_up", holds_up) && write_older(message))
         return message;
     cJSON_Delete(message);
     return NULL;
 }
 
+static void read_text(const struct cJSON *object, const char *key, char *text, size_t size)
+{
+    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+
+    snprintf(text, size, "%s", value ? value : "");
+}
+
 void gf_history_hear(const struct cJSON *message)
 {
+    const struct cJSON *older = cJSON_GetObjectItemCaseSensitive(message, "older");
+    struct gf_drain_report *report = &history.predecessor;
+
     pthread_mutex_lock(&history.lock);
     history.predecessor = (struct gf_drain_report){.pid = (pid_t)number(message, "pid"),
                                                    .moved = (uint64_t)number(message, "moved"),
@@ -152,7 +181,12 @@ void gf_history_hear(const struct cJSON *message)
                                                    .cut = (uint64_t)number(message, "cut"),
                                                    .in_flight = (unsigned)number(message, "in_flight"),
                                                    .connections = (unsigned)number(message, "connections"),
-                                                   .behind = (unsigned)number(message, "behind")};
+                                                   .behind = (unsigned)number(message, "behind"),
+                                                   .older = {.pid = (pid_t)number(older, "pid"),
+                                                             .in_flight = (unsigned)number(older, "in_flight"),
+                                                             .connections = (unsigned)number(older, "connections")}};
+    read_text(message, "holds_up", report->holds_up, sizeof(report->holds_up));
+    read_text(older, "holds_up", report->older.holds_up, sizeof(report->older.holds_up));
     pthread_mutex_unlock(&history.lock);
 }
 
@@ -178,6 +212,8 @@ void gf_history_part(void)
     pthread_mutex_lock(&history.lock);
     history.predecessor.gone = history.predecessor.pid != 0;
     history.predecessor.in_flight = history.predecessor.connections = 0;
+    history.predecessor.holds_up[0] = 0;
+    history.predecessor.older.pid = 0;
     pthread_mutex_unlock(&history.lock);
 }
 

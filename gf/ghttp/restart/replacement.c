@@ -329,22 +329,40 @@ static void ping(void)
     cJSON_Delete(message);
 }
 
-static int first_plain_port(const ghttp_server *s)
+static bool is_offered(int port)
+{
+    const struct cJSON *item;
+
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(M.offer, "http"))
+    {
+        if (cJSON_IsNumber(item) && item->valuedouble == port)
+            return true;
+    }
+    return false;
+}
+
+/* Of those that the new program serves too: on a port that it has dropped nobody would answer. NULL: none. */
+static const struct gf_listener *first_plain_listener(const ghttp_server *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
-        if (!s->listeners[i].tls && s->listeners[i].port)
-            return s->listeners[i].port;
-    return 0;
+        if (!s->listeners[i].tls && s->listeners[i].port && is_offered(s->listeners[i].port))
+            return &s->listeners[i];
+    return NULL;
+}
+
+static bool is_asked(const ghttp_server *s)
+{
+    return s->settings.graceful_health_path[0] == '/' && gf_server_state(s) == GF_SERVER_DRAINING &&
+           first_plain_listener(s);
 }
 
 /* false, with the reason: a server's health path has failed too often. */
 static bool is_healthy(char *why, size_t size)
 {
     for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
-        int port = s->settings.graceful_health_path[0] == '/' ? first_plain_port(s) : 0;
+        const struct gf_listener *listener = is_asked(s) ? first_plain_listener(s) : NULL;
 
-        if (port && gf_server_state(s) == GF_SERVER_DRAINING &&
-            gf_health_check(port, s->settings.graceful_health_path, why, size) < 0)
+        if (listener && gf_health_check(listener->fd, listener->port, s->settings.graceful_health_path, why, size) < 0)
             return ++M.unhealthy < UNHEALTHY_MAX;
     }
     M.unhealthy = 0;

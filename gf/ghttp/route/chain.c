@@ -112,6 +112,11 @@ struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_requ
     return answer_unrouted(chain, r);
 }
 
+bool gf_chain_streams(const struct ghttp_request *r)
+{
+    return r->route && r->route->streams && !r->way.refused && !r->way.preflight;
+}
+
 /* Where it failed, as far as that is known: the call, and the route with its handler. NULL: nothing is, or no memory.
  */
 static const char *describe_place(const struct ghttp_request *r)

@@ -30,6 +30,7 @@ struct gf_chain {
     bool tells_places;                  /* the log of a failed response says where it failed */
     struct gf_router *router;           /* owned by the server, as all of these */
     struct gf_stages *stages;           /* NULL: handlers and nothing round them */
+    bool has_streaming;                 /* there are routes whose handlers read bodies themselves */
     const struct gf_chain_files *files; /* NULL: none are served */
     struct gf_pace *pace; /* of requests that have stages or files and no route; writable though the chain is frozen */
 };
@@ -40,6 +41,9 @@ struct gf_chain {
  * code of the program (it is in r->response already).
  */
 struct gf_pace *gf_chain_prepare(const struct gf_chain *chain, struct ghttp_request *r);
+
+/* Whether what gf_chain_prepare() found will read the body itself. */
+bool gf_chain_streams(const struct ghttp_request *r);
 
 /* Runs what gf_chain_prepare() found; the response is complete afterwards. May block as long as the program does. */
 void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r);

@@ -28,13 +28,15 @@ struct choice {
 };
 
 struct lookup {
+    const struct gf_router *router;
     const struct gf_trie *trie;
     struct ghttp_request *request;
     unsigned method;  /* the request's bit */
     unsigned allowed; /* of the routes that were passed over */
     unsigned visits;
     int error;
-    const char *rest; /* of the path, behind the segments that are cut */
+    const char *const *names; /* of the parameters of what was picked */
+    const char *rest;         /* of the path, behind the segments that are cut */
     size_t segment_count;
     struct segment segments[GF_PATTERN_SEGMENTS_MAX + 1];
     struct choice choices[GF_PATTERN_SEGMENTS_MAX + 1];
@@ -76,6 +78,8 @@ static const struct gf_binding *pick(struct lookup *lookup, uint32_t node)
         picked = with_methods(bindings, GF_METHOD_ALL);
     for (const struct gf_binding *passed = picked ? NULL : bindings; passed; passed = passed->next)
         lookup->allowed |= passed->route.methods;
+    if (picked)
+        lookup->names = picked->names;
     return picked;
 }
 
@@ -110,16 +114,39 @@ static const struct gf_binding *walk_templates(struct lookup *lookup, const stru
     return NULL;
 }
 
+/* Whether what a leaf speaks for is the binding for this method. */
+static bool is_meant(const struct gf_shape *shape, unsigned method)
+{
+    return shape->methods != 0 &&
+           (shape->methods == method || (shape->methods == GF_METHOD_ALL && method && !shape->more));
+}
+
+/* Below a child that is text: its leaf mostly knows what there is, and its node need not be fetched. */
+static const struct gf_binding *walk_leaf(struct lookup *lookup, uint32_t number, size_t depth)
+{
+    const struct gf_leaf *leaf = &lookup->trie->leaves[number];
+    const struct gf_shape *shape = &lookup->trie->shapes[leaf->shape];
+    if (is_meant(shape, lookup->method) && (!shape->one || segment_at(lookup, depth)) && !lookup->error &&
+        !segment_at(lookup, depth + shape->one) && !lookup->error) {
+        if (shape->one)
+            choose(lookup, depth, GF_SEGMENT_ONE, NULL);
+        choose(lookup, depth + shape->one, GF_SEGMENT_LITERAL, NULL);
+        lookup->names = shape->names;
+        return gf_router_binding(lookup->router, leaf->binding);
+    }
+    return lookup->error ? NULL : walk(lookup, lookup->trie->leaf_nodes[number], depth);
+}
+
 /* The children that stand for one segment. */
 static const struct gf_binding *walk_segment(struct lookup *lookup, uint32_t number, size_t depth)
 {
     const struct gf_node *node = &lookup->trie->nodes[number];
     struct gf_slice text = lookup->segments[depth].decoded;
     const struct gf_binding *found = NULL;
-    uint32_t child = gf_trie_find_text(lookup->trie, number, text.text, text.size);
-    if (child != 0) {
+    uint32_t leaf = gf_trie_find_leaf(lookup->trie, number, text.text, text.size);
+    if (leaf != 0) {
         choose(lookup, depth, GF_SEGMENT_LITERAL, NULL);
-        found = walk(lookup, child, depth + 1);
+        found = walk_leaf(lookup, leaf, depth + 1);
     }
     if (!found && !lookup->error)
         found = walk_templates(lookup, node, depth);
@@ -210,9 +237,9 @@ static int add_rest(struct lookup *lookup, size_t depth, const char *name)
     return error ? error : gf_fields_add(&lookup->request->router_fields, lookup->request->arena, name, text);
 }
 
-static int add_parameters(struct lookup *lookup, const struct gf_binding *binding)
+static int add_parameters(struct lookup *lookup)
 {
-    const char *const *names = binding->names;
+    const char *const *names = lookup->names;
     int error = 0;
     /* The last cut "segment" is the path's end, or what "*name" begins with. */
     for (size_t depth = 0; !error && depth < lookup->segment_count; depth++) {
@@ -240,6 +267,7 @@ static const struct gf_binding *walk_domain(struct lookup *lookup, const char *d
 int gf_router_find_method(const struct gf_router *router, struct ghttp_request *r, unsigned method)
 {
     struct lookup lookup; /* not zeroed: segments and choices are written before they are read */
+    lookup.router = router;
     lookup.trie = &router->trie;
     lookup.request = r;
     lookup.method = method;
@@ -255,7 +283,7 @@ int gf_router_find_method(const struct gf_router *router, struct ghttp_request *
     if (lookup.error)
         return lookup.error;
     r->router_fields.count = 0;
-    int error = found ? add_parameters(&lookup, found) : 0;
+    int error = found ? add_parameters(&lookup) : 0;
     if (error)
         return error;
     if (lookup.allowed & GF_METHOD_GET)

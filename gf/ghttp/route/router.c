@@ -17,7 +17,6 @@
 
 /* Patterns of a full trie fit; a backstop, since GF_TRIE_NODES_MAX comes first. */
 #define ROUTER_ARENA_MAX ((size_t)1 << 30)
-#define FIRST_CAPACITY ((size_t)16)
 
 struct gf_router *gf_router_new(void)
 {
@@ -44,7 +43,7 @@ void gf_router_free(struct gf_router *router)
         return;
     gf_trie_finish(&router->trie);
     gf_arena_free(router->arena);
-    free(router->bindings);
+    free(router->chunks);
     free(router);
 }
 
@@ -55,7 +54,7 @@ size_t gf_router_count(const struct gf_router *router)
 
 const struct gf_route *gf_router_route(const struct gf_router *router, size_t n)
 {
-    return n < router->count ? &router->bindings[n]->route : NULL;
+    return n < router->count ? &gf_router_binding(router, n)->route : NULL;
 }
 
 static struct gf_segment domain_segment(const char *domain)
@@ -92,35 +91,78 @@ static int add_path(struct gf_router *router, const struct gf_pattern *pattern, 
     return error;
 }
 
+static int add_chunk(struct gf_router *router)
+{
+    struct gf_binding **chunks = realloc(router->chunks, (router->chunk_count + 1) * sizeof(struct gf_binding *));
+    if (!chunks)
+        return -ENOMEM;
+    router->chunks = chunks;
+    chunks[router->chunk_count] = gf_arena_alloc(router->arena, GF_ROUTER_CHUNK * sizeof(struct gf_binding));
+    if (!chunks[router->chunk_count])
+        return -ENOMEM;
+    router->chunk_count++;
+    return 0;
+}
+
 static int reserve(struct gf_router *router, const struct gf_pattern *pattern)
 {
     size_t needed = router->count + pattern->domain_count;
-    if (needed > router->capacity) {
-        size_t capacity = router->capacity ? router->capacity : FIRST_CAPACITY;
-        while (capacity < needed)
-            capacity *= 2;
-        struct gf_binding **bindings = realloc(router->bindings, capacity * sizeof(struct gf_binding *));
-        if (!bindings)
-            return -ENOMEM;
-        router->bindings = bindings;
-        router->capacity = capacity;
-    }
-    return gf_trie_reserve(&router->trie, pattern->domain_count * (pattern->segment_count + 1));
+    int error = 0;
+    while (!error && router->chunk_count * GF_ROUTER_CHUNK < needed)
+        error = add_chunk(router);
+    return error ? error : gf_trie_reserve(&router->trie, pattern->domain_count * (pattern->segment_count + 1));
 }
 
+static bool has_names(const struct gf_names *names, const struct gf_pattern *pattern)
+{
+    if (!names->items || names->count != pattern->name_count)
+        return false;
+    for (size_t i = 0; i < names->count; i++) {
+        const char *a = names->items[i], *b = pattern->names[i];
+        if (a && b ? strcmp(a, b) != 0 : a != b)
+            return false;
+    }
+    return true;
+}
+
+static size_t hash_names(const struct gf_pattern *pattern)
+{
+    size_t hash = pattern->name_count;
+    for (size_t i = 0; i < pattern->name_count; i++)
+        for (const char *c = pattern->names[i] ? pattern->names[i] : ""; *c; c++)
+            hash = hash * 31 + (unsigned char)*c;
+    return hash;
+}
+
+/* A pattern's names, shared with the routes before it where they are the same. */
 static const char *const *copy_names(struct gf_router *router, const struct gf_pattern *pattern)
 {
+    struct gf_names *kept = &router->kept_names[hash_names(pattern) % GF_ROUTER_NAMES_KEPT];
+    if (has_names(kept, pattern))
+        return kept->items;
     size_t size = pattern->name_count * sizeof(pattern->names[0]);
     void *names = gf_arena_alloc(router->arena, size);
-    return names ? memcpy(names, pattern->names, size) : NULL;
+    if (names)
+        *kept = (struct gf_names){memcpy(names, pattern->names, size), pattern->name_count};
+    return names;
 }
 
-static void link_binding(struct gf_router *router, struct gf_binding *binding, uint32_t node_number)
+/* A new binding at a node, for which there is room. */
+static struct gf_binding *link_binding(struct gf_router *router, uint32_t node)
 {
-    struct gf_node *node = &router->trie.nodes[node_number];
-    binding->next = node->bindings;
-    node->bindings = binding;
-    router->bindings[router->count++] = binding;
+    struct gf_binding *binding = gf_router_binding(router, router->count);
+    *binding = (struct gf_binding){.next = router->trie.nodes[node].bindings, .number = (uint32_t)router->count};
+    router->trie.nodes[node].bindings = binding;
+    router->count++;
+    return binding;
+}
+
+/* Tells the trie what a lookup asks the first binding of a node for. */
+static void note_first(struct gf_router *router, uint32_t node)
+{
+    struct gf_binding *binding = router->trie.nodes[node].bindings;
+    struct gf_shape shape = {.more = binding->next != NULL, .methods = binding->route.methods, .names = binding->names};
+    gf_trie_bind(&router->trie, node, binding, binding->number, &shape);
 }
 
 /* Writes a binding, new or to be replaced; what the trie has of it stays. */
@@ -138,6 +180,8 @@ static void fill(struct gf_binding *binding, const struct gf_pattern *pattern, s
         .arg = wish->arg,
         .middleware = wish->middleware,
         .middleware_count = wish->middleware_count,
+        .streams = wish->streams,
+        .body_max = wish->body_max,
         .name = wish->name,
         .place = wish->place,
         .pace = &binding->pace,
@@ -146,13 +190,12 @@ static void fill(struct gf_binding *binding, const struct gf_pattern *pattern, s
 
 /* Links in those that are not bound already; replaces those that are. */
 static void add_or_replace(struct gf_router *router, const struct gf_pattern *pattern, const struct gf_route_wish *wish,
-                           const char *const *names, struct gf_binding *bindings, const uint32_t *nodes)
+                           const char *const *names, const uint32_t *nodes)
 {
     for (size_t i = 0; i < pattern->domain_count; i++) {
         struct gf_binding *same = find_same(router, pattern, pattern->domains[i]);
-        fill(same ? same : &bindings[i], pattern, i, wish, names);
-        if (!same)
-            link_binding(router, &bindings[i], nodes[i]);
+        fill(same ? same : link_binding(router, nodes[i]), pattern, i, wish, names);
+        note_first(router, nodes[i]);
     }
 }
 
@@ -162,16 +205,15 @@ static int add_bindings(struct gf_router *router, const struct gf_pattern *patte
     if (error)
         return error;
     const char *const *names = copy_names(router, pattern);
-    struct gf_binding *bindings = gf_arena_alloc(router->arena, pattern->domain_count * sizeof(*bindings));
     uint32_t *nodes = gf_arena_alloc(router->arena, pattern->domain_count * sizeof(*nodes));
-    if (!names || !bindings || !nodes)
+    if (!names || !nodes)
         return -ENOMEM;
     for (size_t i = 0; i < pattern->domain_count; i++) {
         error = add_path(router, pattern, pattern->domains[i], &nodes[i]);
         if (error)
             return error;
     }
-    add_or_replace(router, pattern, wish, names, bindings, nodes);
+    add_or_replace(router, pattern, wish, names, nodes);
     return 0;
 }
 

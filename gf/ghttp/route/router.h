@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <gf/ghttp/ghttp.h>
 
@@ -30,6 +31,8 @@ struct gf_route {
     void *arg;
     const struct gf_step *middleware; /* of its groups, the outermost first; never changed once it is here */
     size_t middleware_count;
+    bool streams;         /* its handler reads the body itself */
+    uint64_t body_max;    /* of such a body, in bytes; 0: the server's */
     const char *name;     /* of the handler; NULL: not known */
     const char *place;    /* in the program's text where it was bound, "main.c:42"; NULL: not known */
     struct gf_pace *pace; /* writable though the route is frozen */
@@ -42,6 +45,8 @@ struct gf_route_wish {
     void *arg;
     const struct gf_step *middleware; /* lives as long as the router */
     size_t middleware_count;
+    bool streams;
+    uint64_t body_max;
     const char *name;
     const char *place;
     bool overwrites; /* takes the place of what is bound already */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #define REFERER_MAX 700
 #define AGENT_MAX 500
 #define SERVER_MAX 200
+#define ADDRESS_MAX (INET6_ADDRSTRLEN + 1)
 
 struct line {
     char *text;
@@ -30,7 +32,8 @@ struct line {
 
 struct served_texts {
     const char *method, *target, *host, *version, *referer, *agent, *scheme;
-    char ip[INET6_ADDRSTRLEN + 1];
+    const char *client; /* the client's address */
+    char peer[INET6_ADDRSTRLEN + 1];
 };
 
 static const char *or_else(const char *text, const char *otherwise)
@@ -39,7 +42,7 @@ static const char *or_else(const char *text, const char *otherwise)
 }
 
 /* Not by ghttp_request_remote_ip(), which keeps what it finds: a handler may still stream. */
-static void find_ip(const struct ghttp_request *r, char *text, size_t size)
+static void find_peer(const struct ghttp_request *r, char *text, size_t size)
 {
     const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&r->peer;
     const struct sockaddr_in *four = (const struct sockaddr_in *)&r->peer;
@@ -64,7 +67,14 @@ static void find_texts(const struct gf_served *served, struct served_texts *text
     texts->referer = or_else(gf_fields_find(&r->headers, "Referer"), "");
     texts->agent = or_else(gf_fields_find(&r->headers, "User-Agent"), "");
     texts->scheme = r->secure ? "https" : "http";
-    find_ip(r, texts->ip, sizeof(texts->ip));
+    find_peer(r, texts->peer, sizeof(texts->peer));
+    texts->client = or_else(r->client_ip, texts->peer);
+}
+
+/* A trusted proxy stands between the client and this server. */
+static bool has_proxy(const struct served_texts *texts)
+{
+    return strcmp(texts->client, texts->peer) != 0;
 }
 
 /* ---- pieces ---- */
@@ -163,17 +173,20 @@ static void add_goframe(struct line *line, const struct gf_served *served, const
     add_quoted(line, GF_GLOG_QUOTED, texts->target, TARGET_MAX);
     add_text(line, " ");
     add_quoted(line, GF_GLOG_QUOTED, texts->version, VERSION_MAX);
-    add_format(line, "\" %lld.%03d, %s, \"", took_ms / 1000, (int)(took_ms % 1000), texts->ip);
+    add_format(line, "\" %lld.%03d, %s, \"", took_ms / 1000, (int)(took_ms % 1000), texts->client);
     add_quoted(line, GF_GLOG_QUOTED, texts->referer, REFERER_MAX);
     add_text(line, "\", \"");
     add_quoted(line, GF_GLOG_QUOTED, texts->agent, AGENT_MAX);
-    add_text(line, "\"\n");
+    add_text(line, "\"");
+    if (has_proxy(texts))
+        add_format(line, ", via %s", texts->peer);
+    add_text(line, "\n");
 }
 
 static void add_combined(struct line *line, const struct gf_served *served, const struct served_texts *texts,
                          const struct timespec *now)
 {
-    add_format(line, "%s - - [%s] \"", texts->ip, make_moment(GF_ACCESS_COMBINED, now->tv_sec));
+    add_format(line, "%s - - [%s] \"", texts->client, make_moment(GF_ACCESS_COMBINED, now->tv_sec));
     add_quoted(line, GF_GLOG_QUOTED, texts->method, METHOD_MAX);
     add_text(line, " ");
     add_quoted(line, GF_GLOG_QUOTED, texts->target, TARGET_MAX);
@@ -183,7 +196,10 @@ static void add_combined(struct line *line, const struct gf_served *served, cons
     add_quoted(line, GF_GLOG_QUOTED, or_else(texts->referer, "-"), REFERER_MAX);
     add_text(line, "\" \"");
     add_quoted(line, GF_GLOG_QUOTED, or_else(texts->agent, "-"), AGENT_MAX);
-    add_text(line, "\"\n");
+    add_text(line, "\"");
+    if (has_proxy(texts))
+        add_format(line, " \"%s\"", texts->peer);
+    add_text(line, "\n");
 }
 
 static void add_json(struct line *line, const char *server, const struct gf_served *served,
@@ -199,7 +215,9 @@ static void add_json(struct line *line, const char *server, const struct gf_serv
     add_format(line, ",\"seconds\":%lld.%06d,\"bytes\":%llu,\"complete\":%s", (long long)(served->took_us / 1000000),
                (int)(served->took_us % 1000000), (unsigned long long)served->bytes,
                served->complete ? "true" : "false");
-    add_member(line, "ip", texts->ip, sizeof(texts->ip));
+    add_member(line, "ip", texts->client, ADDRESS_MAX);
+    if (has_proxy(texts))
+        add_member(line, "peer", texts->peer, ADDRESS_MAX);
     add_member(line, "referer", texts->referer, REFERER_MAX);
     add_member(line, "agent", texts->agent, AGENT_MAX);
     add_member(line, "server", server, SERVER_MAX);

@@ -30,6 +30,8 @@ int gf_bind_route(ghttp_server *s, const char *call, const struct gf_route_wish 
     wish.place = place.text[0] ? place.text : NULL;
     wish.overwrites = s->settings.route_over_write;
     result = gf_router_add(s->router, &wish, error, sizeof(error));
+    if (!result && wish.streams)
+        s->chain.has_streaming = true;
     return result < 0 ? gf_server_fail(s, result, "%s: %s", call, error) : 0;
 }
 
@@ -42,6 +44,13 @@ int(ghttp_server_bind_with)(ghttp_server *s, const char *pattern, ghttp_handler 
 int(ghttp_server_bind)(ghttp_server *s, const char *pattern, ghttp_handler *fn)
 {
     return (ghttp_server_bind_with)(s, pattern, fn, NULL);
+}
+
+int(ghttp_server_bind_streaming)(ghttp_server *s, const char *pattern, ghttp_handler *fn, void *arg, uint64_t max_size)
+{
+    return gf_bind_route(
+        s, "ghttp_server_bind_streaming()",
+        &(struct gf_route_wish){.pattern = pattern, .handler = fn, .arg = arg, .streams = true, .body_max = max_size});
 }
 
 /* ---- steps ---- */

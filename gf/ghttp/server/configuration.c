@@ -30,7 +30,6 @@ static const struct {
     {"tlsConfig", "TLS is set up by httpsCertPath and httpsKeyPath"},
     {"handler", "requests are served by what the program binds"},
     {"view", "templates are not supported"},
-    {"sessionStorage", "sessions are kept in files; see sessionPath"},
     {"logger", "the logs of a server are set up by logPath and the keys beside it, that of the program by glog.h"},
     {"pprofEnabled", PPROF},
     {"pprofPattern", PPROF},

@@ -168,10 +168,9 @@ int(ghttp_group_use)(ghttp_group *g, ghttp_handler *middleware)
 
 /* ---- routes ---- */
 
-static int bind_in(ghttp_group *g, const char *call, const char *method, const char *pattern, ghttp_handler *fn,
-                   void *arg)
+static int bind_wish(ghttp_group *g, const char *call, const char *method, const char *pattern,
+                     struct gf_route_wish wish)
 {
-    struct gf_route_wish wish = {.handler = fn, .arg = arg};
     int result;
 
     if (!g)
@@ -187,6 +186,18 @@ static int bind_in(ghttp_group *g, const char *call, const char *method, const c
     wish.middleware = g->middleware;
     wish.middleware_count = g->middleware_count;
     return gf_bind_route(g->server, call, &wish);
+}
+
+static int bind_in(ghttp_group *g, const char *call, const char *method, const char *pattern, ghttp_handler *fn,
+                   void *arg)
+{
+    return bind_wish(g, call, method, pattern, (struct gf_route_wish){.handler = fn, .arg = arg});
+}
+
+int(ghttp_group_bind_streaming)(ghttp_group *g, const char *pattern, ghttp_handler *fn, void *arg, uint64_t max_size)
+{
+    return bind_wish(g, "ghttp_group_bind_streaming()", "", pattern,
+                     (struct gf_route_wish){.handler = fn, .arg = arg, .streams = true, .body_max = max_size});
 }
 
 int(ghttp_group_bind_with)(ghttp_group *g, const char *pattern, ghttp_handler *fn, void *arg)

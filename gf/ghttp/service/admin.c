@@ -54,7 +54,8 @@ static void set_headers(ghttp_request *r)
         {"Cache-Control", "no-store"},
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
-        {"Referrer-Policy", "no-referrer"},
+        /* Not no-referrer: with that, browsers send "Origin: null" with the page's own forms, which is refused. */
+        {"Referrer-Policy", "same-origin"},
         {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"},
     };
 

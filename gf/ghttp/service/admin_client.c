@@ -46,6 +46,7 @@ const char gf_admin_style[] =
     ".row{display:flex;flex-wrap:wrap;gap:.5rem}\n"
     "input,button{padding:.5rem .75rem;border:1px solid var(--line);border-radius:.4rem;font:inherit}\n"
     "input{flex:1 1 16rem;min-width:0;background:var(--back);color:inherit}\n"
+    "::placeholder{color:var(--soft);opacity:1}\n"
     "button{border-color:var(--accent);background:var(--accent);color:var(--card);font-weight:600;cursor:pointer}\n"
     "button.danger{border-color:var(--bad);background:var(--bad)}\n"
     "button:disabled{opacity:.5;cursor:default}\n"

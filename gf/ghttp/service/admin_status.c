@@ -163,23 +163,50 @@ static const char *plural(unsigned long long count)
     return count == 1 ? "" : "s";
 }
 
+/* "; 1 request still runs: /sleep (1, the longest for 3 s)", or what else is left. */
+static int format_left(unsigned in_flight, unsigned connections, const char *holds_up, char *text, size_t size)
+{
+    if (in_flight)
+        return snprintf(text, size, "; %u request%s still %s%s%s", in_flight, plural(in_flight),
+                        in_flight == 1 ? "runs" : "run", *holds_up ? ": " : "", holds_up);
+    if (connections)
+        return snprintf(text, size, "; %u connection%s still open", connections, plural(connections));
+    *text = 0;
+    return 0;
+}
+
 static void format_drain(const struct gf_drain_report *report, char *text, size_t size)
 {
     unsigned long long moved = report->moved, closed = report->closed, raced = report->raced, cut = report->cut;
-    unsigned left = report->in_flight ? report->in_flight : report->connections;
+    const struct gf_older_drain *older = &report->older;
     int used = snprintf(
         text, size, "process %d %s: %llu connection%s moved, %llu closed with notice, %llu raced, %llu cut",
         (int)report->pid, report->gone ? "has drained and gone" : "drains", moved, plural(moved), closed, raced, cut);
 
-    if (left && used > 0 && (size_t)used < size)
-        snprintf(text + used, size - (size_t)used, "; %u %s%s still %s", left,
-                 report->in_flight ? "request" : "connection", plural(left),
-                 report->in_flight ? (left == 1 ? "runs" : "run") : "open");
+    used += format_left(report->in_flight, report->connections, report->holds_up, text + used, size - (size_t)used);
+    if (!older->pid)
+        return;
+    used += snprintf(text + used, size - (size_t)used, "; so does process %d before it", (int)older->pid);
+    format_left(older->in_flight, older->connections, older->holds_up, text + used, size - (size_t)used);
+}
+
+static cJSON *make_older(const struct gf_older_drain *older)
+{
+    cJSON *object = older->pid ? cJSON_CreateObject() : cJSON_CreateNull();
+    bool complete = object != NULL;
+
+    if (!older->pid)
+        return object;
+    put_number(object, "pid", older->pid, &complete);
+    put_number(object, "in_flight", older->in_flight, &complete);
+    put_number(object, "connections", older->connections, &complete);
+    put_text(object, "holds_up", older->holds_up, &complete);
+    return whole_or_none(object, complete);
 }
 
 static cJSON *make_predecessor(const struct gf_drain_report *report)
 {
-    char text[256];
+    char text[2 * GF_HOLDS_UP_MAX + 512]; /* both texts and some numbers */
     cJSON *object = report->pid ? cJSON_CreateObject() : cJSON_CreateNull();
     bool complete = object != NULL;
 
@@ -194,6 +221,8 @@ static cJSON *make_predecessor(const struct gf_drain_report *report)
     put_number(object, "cut", (double)report->cut, &complete);
     put_number(object, "in_flight", report->in_flight, &complete);
     put_number(object, "connections", report->connections, &complete);
+    put_text(object, "holds_up", report->holds_up, &complete);
+    put_item(object, "older", make_older(&report->older), &complete);
     put_text(object, "message", text, &complete);
     return whole_or_none(object, complete);
 }
@@ -264,8 +293,8 @@ static cJSON *make_server(ghttp_server *s, const ghttp_request *asker)
     static const struct gf_service_counters none;
     enum gf_server_state state = gf_server_state(s);
     /* Before its start and after its end a server's service is not there to be read. */
-    const struct gf_service_counters *counters =
-        state == GF_SERVER_SERVING || state == GF_SERVER_DRAINING ? &s->service.counters : &none;
+    bool is_there = state == GF_SERVER_SERVING || state == GF_SERVER_DRAINING;
+    const struct gf_service_counters *counters = is_there ? &s->service.counters : &none;
     cJSON *object = cJSON_CreateObject();
     struct listing listing = {.array = cJSON_CreateArray(), .complete = object != NULL};
 
@@ -283,7 +312,7 @@ static cJSON *make_server(ghttp_server *s, const ghttp_request *asker)
     put_count(object, "raced", &counters->raced, &listing.complete);
     put_count(object, "cut", &counters->cut, &listing.complete);
     if (asker)
-        put_item(object, "running", make_running(s, asker), &listing.complete);
+        put_item(object, "running", is_there ? make_running(s, asker) : cJSON_CreateArray(), &listing.complete);
     return whole_or_none(object, listing.complete);
 }
 

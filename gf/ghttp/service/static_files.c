@@ -188,14 +188,34 @@ static void try_coding(struct search *search, const char *suffix, const char *co
     search->file = neighbour;
 }
 
+/* Those that the client likes better first; of those that it likes as well what is commonly smaller. */
+static void try_codings(struct search *search)
+{
+    static const struct {
+        const char *suffix, *coding;
+    } codings[] = {{".br", "br"}, {".zst", "zstd"}, {".gz", "gzip"}};
+    enum { COUNT = sizeof(codings) / sizeof(*codings) };
+    const char *accept = gf_fields_find(&search->r->headers, "Accept-Encoding");
+    bool tried[COUNT] = {false};
+
+    for (size_t round = 0; round < COUNT; round++) {
+        size_t best = COUNT;
+
+        for (size_t i = 0; i < COUNT; i++)
+            if (!tried[i] && (best == COUNT || gf_coding_quality(accept, codings[i].coding) >
+                                                   gf_coding_quality(accept, codings[best].coding)))
+                best = i;
+        tried[best] = true;
+        try_coding(search, codings[best].suffix, codings[best].coding);
+    }
+}
+
 static void send_file(struct search *search)
 {
     const char *name = search->file.name;
 
-    if (is_compressible(gf_media_type(name))) {
-        try_coding(search, ".br", "br");
-        try_coding(search, ".gz", "gzip");
-    }
+    if (is_compressible(gf_media_type(name)))
+        try_codings(search);
     search->file.file.name = name;
     if (ghttp_response_set_header(search->r, "X-Content-Type-Options", "nosniff") < 0) {
         gf_file_refuse(search->r, -ENOMEM);
