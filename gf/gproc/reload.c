@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* Enough for more than 2,000 listeners, half of what one environment string may have. */
 #define TEXT_MAX_BYTES 65536
