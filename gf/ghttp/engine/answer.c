@@ -153,16 +153,19 @@ bool gf_answer_queue(struct gf_exchange *x)
 {
     struct gf_response *made = &x->request.response;
     struct MHD_Response *response;
-    bool queued;
+    /* Of a stream, status and headers are final, but its handler runs on and may fail yet. */
+    bool failed = !x->stream && made->failed, queued;
 
-    if (!made->failed && !has_room_for_head(x)) {
+    if (!failed && !has_room_for_head(x)) {
         gf_logger_report(
             x->request.error_log, GLOG_ERROR,
             "the answer to %.256s: its headers do not fit beside those of the request; raise maxHeaderBytes",
             x->request.target);
-        made->failed = true;
+        if (x->stream)
+            return false;
+        failed = true;
     }
-    if (made->failed && !x->stream)
+    if (failed)
         make_bare(x);
     response = make_body(x);
     if (response && is_head_of_stream(x))

@@ -1,6 +1,7 @@
 #include "graceful.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct gf_machine gf_machine = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                 .changed = PTHREAD_COND_INITIALIZER,
                                 .wake_fd = -1,
                                 .drained_fd = -1,
+                                .gone_fd = -1,
                                 .successor = {.pidfd = -1, .control = -1, .standard_error = -1}};
 
 #define M gf_machine
@@ -99,20 +101,36 @@ static int listen_to_signals(void)
 
 /* ---- the machine's life ---- */
 
+/* Detached: a program whose servers do not start ends without having been in g_wait(). */
+static int start_thread(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int result = pthread_attr_init(&attributes);
+
+    if (result)
+        return -result;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    result = pthread_create(&thread, &attributes, gf_machine_main, NULL);
+    pthread_attr_destroy(&attributes);
+    return -result;
+}
+
 static int start_machine(void)
 {
     int result = 0;
 
     M.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     M.drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (M.wake_fd < 0 || M.drained_fd < 0)
+    M.gone_fd = eventfd(0, EFD_CLOEXEC);
+    if (M.wake_fd < 0 || M.drained_fd < 0 || M.gone_fd < 0)
         result = -errno;
     gf_predecessor_meet(&M.greeting);
     M.facts.generation = M.greeting.generation;
     if (!result)
         result = listen_to_signals();
     if (!result)
-        result = -pthread_create(&M.thread, NULL, gf_machine_main, NULL);
+        result = start_thread();
     M.running = !result;
     return result;
 }
@@ -229,6 +247,18 @@ static bool has_started_server(void)
     return false;
 }
 
+/* A signal interrupts poll(2), and this thread is where signals arrive: ThreadSanitizer of GCC 12 gives them out only
+ * at the next call. */
+static void wait_for_thread(void)
+{
+    struct pollfd gone = {.fd = M.gone_fd, .events = POLLIN};
+
+    while (poll(&gone, 1, -1) < 0 && errno == EINTR)
+        continue;
+    pthread_mutex_lock(&M.lock); /* it writes with the lock held, as its last deed */
+    pthread_mutex_unlock(&M.lock);
+}
+
 int gf_graceful_wait(void)
 {
     int result;
@@ -245,7 +275,7 @@ int gf_graceful_wait(void)
     M.set_up = true;
     pthread_mutex_unlock(&M.lock);
     gf_machine_wake();
-    pthread_join(M.thread, NULL);
+    wait_for_thread();
     gf_engine_stop();
     gf_logger_stop_all(LAST_LINES_MS);
     if (M.replaced_by && gf_keeper_link_is_first())

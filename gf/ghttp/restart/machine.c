@@ -456,6 +456,8 @@ static void drain_to_execute(void)
 
 void *gf_machine_main(void *arg)
 {
+    uint64_t one = 1;
+
     (void)arg;
     M.step = gf_machine_serve;
     while (M.step)
@@ -467,5 +469,9 @@ void *gf_machine_main(void *arg)
     gf_successor_release(&M.successor);
     cJSON_Delete(M.offer);
     M.offer = NULL;
+    pthread_mutex_lock(&M.lock);
+    while (write(M.gone_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        continue;
+    pthread_mutex_unlock(&M.lock);
     return NULL;
 }

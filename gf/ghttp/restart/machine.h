@@ -26,9 +26,9 @@ struct gf_restart_request {
 struct gf_machine {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    pthread_t thread;
     int wake_fd;
     int drained_fd;
+    int gone_fd; /* written to when the thread ends */
 
     /* under the lock */
     bool running; /* the thread is there */
