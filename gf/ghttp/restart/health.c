@@ -38,14 +38,15 @@ static int find_target(int listener, int port, struct sockaddr_storage *ret_targ
     struct sockaddr_storage bound = {.ss_family = AF_UNSPEC};
     struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)&bound;
     socklen_t size = sizeof(bound);
+    bool any_ipv4, any_ipv6;
 
     if (getsockname(listener, (struct sockaddr *)&bound, &size) < 0)
         return -errno;
-    if (bound.ss_family == AF_INET && ((const struct sockaddr_in *)&bound)->sin_addr.s_addr == INADDR_ANY)
+    any_ipv4 = bound.ss_family == AF_INET && ((const struct sockaddr_in *)&bound)->sin_addr.s_addr == INADDR_ANY;
+    any_ipv6 = bound.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr);
+    if (any_ipv4 || (any_ipv6 && !takes_ipv6_only(listener)))
         bound = loopback(port);
-    else if (bound.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr) && !takes_ipv6_only(listener))
-        bound = loopback(port);
-    else if (bound.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr))
+    else if (any_ipv6)
         ipv6->sin6_addr = in6addr_loopback;
     *ret_target = bound;
     return 0;
