@@ -37,11 +37,11 @@ static void read_settings(void)
     fclose(file);
 }
 
-/* The last value of this name, in a buffer that stays; the fallback where there is none or it is empty. */
+/* The last value of this name, in a buffer of the thread; the fallback where there is none or it is empty. */
 static const char *setting(const char *name, const char *fallback)
 {
-    static char values[64][1024];
-    static size_t used;
+    static _Thread_local char values[64][1024];
+    static _Thread_local size_t used;
     size_t length = strlen(name);
     const char *found = NULL;
 
