@@ -15,6 +15,7 @@
 
 #include <gf/ghttp/server/server.h>
 #include <gf/ghttp/server/session_settings.h>
+#include <gf/ghttp/service/redis_pool.h>
 #include <gf/ghttp/service/session_stores.h>
 #include <gf/glog/glog.h>
 
@@ -387,13 +388,15 @@ Test(session_redis_trouble, that_hangs_is_waited_for_by_one_at_a_time)
     close(fd);
 }
 
-/* What is not Redis at all. */
+/* What is not Redis at all. It reads to the end: to close over the second command would reset the connection. */
 static void *answer_nonsense(void *arg)
 {
     int fd = accept(*(int *)arg, NULL, NULL);
     char request[1024];
     if (fd >= 0 && recv(fd, request, sizeof(request), 0) > 0)
         send(fd, "HTTP/1.1 400 Bad Request\r\n\r\n", 28, MSG_NOSIGNAL);
+    while (fd >= 0 && recv(fd, request, sizeof(request), 0) > 0)
+        continue;
     close(fd);
     return NULL;
 }
@@ -406,6 +409,37 @@ Test(session_redis_trouble, that_is_something_else_is_an_error)
     cr_expect(look(ID, "") == -EPROTO);
     pthread_join(thread, NULL);
     cr_expect(lines == 1, "%s", logged);
+    close(fd);
+}
+
+/* As a Redis does that has no place for another client: it says so at once, and closes. */
+static void *answer_and_close(void *arg)
+{
+    int fd = accept(*(int *)arg, NULL, NULL);
+    if (fd >= 0)
+        send(fd, "-ERR max number of clients reached\r\n", 36, MSG_NOSIGNAL);
+    close(fd);
+    return NULL;
+}
+
+Test(session_redis_trouble, that_closes_with_a_reason_is_heard)
+{
+    struct gf_redis_options options = {.user = "", .password = "", .timeout_ms = 20000, .max_links = 1};
+    int fd = listen_in_silence(0);
+    struct gf_redis_pool *pool;
+    struct gf_redis_link *link;
+    struct redisReply *reply = NULL;
+    pthread_t thread;
+    cr_assert(gf_redis_address_parse(redis.address, &options.address) == 0);
+    cr_assert(gf_redis_pool_new(&options, &pool) == 0);
+    cr_assert(pthread_create(&thread, NULL, answer_and_close, &fd) == 0);
+    cr_assert(gf_redis_take(pool, &link) == 0);
+    pthread_join(thread, NULL);
+    cr_expect(gf_redis_send(link, &(struct gf_redis_word){"PING", 4}, 1) == 0, "the reason is still to be read");
+    cr_expect(gf_redis_receive(link, &reply) == -EIO);
+    gf_redis_give_back(link, -EIO);
+    gf_redis_pool_free(pool);
+    cr_expect(lines == 1 && strstr(logged, "max number of clients reached"), "%s", logged);
     close(fd);
 }
 

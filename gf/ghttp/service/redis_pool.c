@@ -178,7 +178,10 @@ int gf_redis_pool_check(struct gf_redis_pool *pool)
 
 /* ---- commands ---- */
 
-/* hiredis 0.14 would write without MSG_NOSIGNAL: a Redis that has gone would end the program by SIGPIPE. */
+/*
+ * hiredis 0.14 would write without MSG_NOSIGNAL: a Redis that has gone would end the program by SIGPIPE. That it has
+ * gone is no error here: it may have said why ("max number of clients reached"), and whoever reads finds out.
+ */
 static int send_all(int fd, const char *bytes, size_t size)
 {
     while (size) {
@@ -187,7 +190,7 @@ static int send_all(int fd, const char *bytes, size_t size)
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return errno == EAGAIN ? -ETIMEDOUT : -ECONNRESET;
+            return errno == EAGAIN ? -ETIMEDOUT : errno == EPIPE ? 0 : -ECONNRESET;
         bytes += done;
         size -= (size_t)done;
     }
