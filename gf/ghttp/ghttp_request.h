@@ -64,8 +64,6 @@ GF_API const char *ghttp_request_get(ghttp_request *r, const char *name);
  * @return the values; NULL for none.
  */
 GF_API const char *const *ghttp_request_get_all(ghttp_request *r, const char *name, size_t *ret_count);
-/** What ghttp_request_each() calls for a key and its value, which live until the request ends; false ends it. */
-typedef bool ghttp_pair(const char *key, const char *value, void *arg);
 /**
  * Calls fn for each `prefix[key]`, in their order, of a repeated key with the last value, from the highest source that
  * has one; of JSON for the members of the object `prefix`, each as often as it was sent. `a[b][c]` is key `c` of the

@@ -92,6 +92,48 @@ GF_API int ghttp_response_flush(ghttp_request *r);
  */
 GF_API int ghttp_response_event(ghttp_request *r, const char *event, const char *id, const char *data);
 
+/* ---- responses: what they are so far ----------------------------------------------------------- */
+/*
+ * All of these: the request's own thread. For middleware behind ghttp_request_next(), handlers of statuses and hooks
+ * that look at what others have answered. docs/responses.md has a middleware that gives all errors one page.
+ */
+
+/**
+ * The body as it is collected so far.
+ * @param ret_size its length in bytes; 0 where there are none to be had. NULL if that does not matter.
+ * @return the bytes, until the next write or ghttp_response_clear(); "" without a body. NULL: they are a file's, or a
+ *         stream's that is on its way, or the response has failed and they go nowhere.
+ */
+GF_API const void *ghttp_response_body(const ghttp_request *r, size_t *ret_size);
+/** The first header of this name that is set, compared without case; NULL: none is. Lives until the request ends. */
+GF_API const char *ghttp_response_header(const ghttp_request *r, const char *name);
+/**
+ * Calls fn for each header that is set, in the order of setting; those that the library adds when it sends are not
+ * among them. fn sets none.
+ * @return how often fn was called.
+ */
+GF_API size_t ghttp_response_each_header(const ghttp_request *r, ghttp_pair *fn, void *arg);
+/** What ghttp_response_set_data() was given; it stays the request's. NULL: nothing was. */
+GF_API struct cJSON *ghttp_response_data(const ghttp_request *r);
+/**
+ * What ghttp_response_set_error() was given. The text lives until the request ends.
+ * @return 0; -ENOENT when it was not called: then nothing is written.
+ */
+GF_API int ghttp_response_error(const ghttp_request *r, int *ret_code, const char **ret_message);
+/**
+ * Why the response has failed (ghttp_response_fail(), memory, JSON that is NULL …). Such a response becomes a 500 when
+ * middleware and hooks after serve have ended, and until then ghttp_response_status() is what was set before. Handlers
+ * of the status 500 and later hooks are told the reason too.
+ * @return the reason, for the log and not for clients; NULL: it has not failed.
+ */
+GF_API const char *ghttp_response_failure(const ghttp_request *r);
+/**
+ * Takes a failed response over, to write another: the reason is logged, and it is a 500 without a body from here on,
+ * with the headers that do not speak of the body.
+ * @return 0; -ENOENT: it has not failed; -EALREADY: it is on the wire or final, and stays as it is.
+ */
+GF_API int ghttp_response_recover(ghttp_request *r);
+
 /* ---- responses: files, and JSON for other sites ------------------------------------------------ */
 /* All of these: the request's own thread. docs/files.md says more. */
 

@@ -44,7 +44,7 @@ struct gf_response {
     bool sent;           /* status and headers are on the wire: they cannot be changed any more */
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
     bool final;          /* what is written from now on is ignored */
-    const char *failure; /* why, for the log */
+    const char *failure; /* why, for the log; stays when another response has taken its place */
     /* where in the program's text it failed, as far as that is known: the program's own constants, or NULL */
     const char *failure_file, *failure_function;
     int failure_line;
@@ -178,7 +178,7 @@ void gf_request_parse_body(struct ghttp_request *r);
 void gf_response_reset(struct ghttp_request *r);
 
 /* The same, but for the headers that say nothing about the body: what CORS, cookies and request ids have set counts for
- * whatever comes in the place of this response. */
+ * whatever comes in the place of this response. Why it has failed stays known. */
 void gf_response_take_back(struct ghttp_request *r);
 
 /* size bytes of the file from offset become the body; fd is the response's in every outcome. */

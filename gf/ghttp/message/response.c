@@ -93,6 +93,7 @@ static bool describes_body(const char *name)
 void gf_response_take_back(struct ghttp_request *r)
 {
     struct gf_fields *headers = &r->response.headers;
+    const char *failure = r->response.failure;
     size_t kept = 0;
 
     for (size_t i = 0; i < headers->count; i++)
@@ -100,6 +101,7 @@ void gf_response_take_back(struct ghttp_request *r)
             headers->items[kept++] = headers->items[i];
     gf_response_reset(r);
     headers->count = kept;
+    r->response.failure = failure;
 }
 
 /* Neither failed nor final. */
