@@ -266,7 +266,7 @@ GF_API void ghttp_request_exit_all(ghttp_request *r);
 /** In a hook: skips the other hooks of the same moment. */
 GF_API void ghttp_request_exit_hook(ghttp_request *r);
 
-/** The argument of ghttp_server_bind_with(), or of the middleware that runs. */
+/** The argument of ghttp_server_bind_with(), or of the middleware, hook or handler of a status that runs. */
 GF_API void *ghttp_request_arg(const ghttp_request *r);
 /** Memory, zeroed and aligned for any type, that lives until the request ends; NULL when there is none. */
 GF_API void *ghttp_request_alloc(ghttp_request *r, size_t size);

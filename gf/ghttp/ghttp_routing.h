@@ -98,6 +98,10 @@ typedef enum ghttp_hook {
  */
 GF_API int ghttp_server_bind_hook(ghttp_server *s, const char *pattern, ghttp_hook when, ghttp_handler *fn);
 
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_bind_hook_with(ghttp_server *s, const char *pattern, ghttp_hook when, ghttp_handler *fn,
+                                       void *arg);
+
 /**
  * A handler for all responses that end with this status (201..599; 200 has none), the library's own (404, 405, 400,
  * 500) included. It finds an empty body; if it writes one, that replaces the one from before, with its Content-Type,
@@ -108,8 +112,19 @@ GF_API int ghttp_server_bind_hook(ghttp_server *s, const char *pattern, ghttp_ho
  */
 GF_API int ghttp_server_bind_status(ghttp_server *s, int status, ghttp_handler *fn);
 
-/** The same for the requests of one host, without a port. Thread: before start. */
-GF_API int ghttp_server_bind_status_domain(ghttp_server *s, int status, const char *domain, ghttp_handler *fn);
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_bind_status_with(ghttp_server *s, int status, ghttp_handler *fn, void *arg);
+
+/**
+ * ghttp_server_bind_status() for the requests of some hosts only.
+ * @param domains a comma list of hosts without their ports, as behind the '@' of a pattern.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_bind_status_domain(ghttp_server *s, int status, const char *domains, ghttp_handler *fn);
+
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_bind_status_domain_with(ghttp_server *s, int status, const char *domains, ghttp_handler *fn,
+                                                void *arg);
 
 /* ---- servers: groups -------------------------------------------------------------------------- */
 
@@ -140,6 +155,17 @@ GF_API int ghttp_group_use(ghttp_group *g, ghttp_handler *middleware);
 
 /** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
 GF_API int ghttp_group_use_with(ghttp_group *g, ghttp_handler *middleware, void *arg);
+
+/**
+ * ghttp_server_bind_hook() below the group's prefix: for every request that the whole pattern fits, whoever has bound
+ * its route, and whether it has one. "" is the prefix itself; `*` after a slash is that and all below it.
+ * @return 0 or a negative errno; -EINVAL for a NULL group. Thread: before start.
+ */
+GF_API int ghttp_group_bind_hook(ghttp_group *g, const char *pattern, ghttp_hook when, ghttp_handler *fn);
+
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_group_bind_hook_with(ghttp_group *g, const char *pattern, ghttp_hook when, ghttp_handler *fn,
+                                      void *arg);
 
 /**
  * Binds a handler to `[METHOD:]/path[@domain]` below the group's prefix; "" or "/" is the prefix itself.
