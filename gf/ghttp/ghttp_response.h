@@ -167,11 +167,13 @@ GF_API int ghttp_response_serve_download(ghttp_request *r, const char *path, con
  */
 GF_API int ghttp_response_write_jsonp(ghttp_request *r, const char *callback, const struct cJSON *json);
 
-#ifndef __cplusplus
 /** @cond */
+#ifndef __cplusplus
 #define ghttp_response_fail(r, reason) ghttp_response_fail_at((r), (reason), __FILE__, __LINE__, __func__)
-/** @endcond */
+#else /* an argument may have commas that no macro counts right */
+#define ghttp_response_fail(...) ghttp_response_fail_at(__VA_ARGS__, __FILE__, __LINE__, __func__)
 #endif
+/** @endcond */
 
 GF_END_DECLS
 

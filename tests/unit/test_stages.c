@@ -949,6 +949,24 @@ Test(stages, a_pattern_bound_twice_names_both_places)
     cr_expect(eq(str, (char *)ghttp_server_error(s), expected));
 }
 
+Test(stages, a_pattern_twice_in_a_table_names_both_rows)
+{
+    static const ghttp_binding table[] = {
+        GHTTP_BINDING("GET:/y", hello), GHTTP_BINDING("/z", hello), GHTTP_BINDING("GET:/y/", hello), {.pattern = NULL}};
+    ghttp_group *g = ghttp_server_group(s, "/x");
+    char expected[256];
+    int line = __LINE__ + 1;
+    cr_expect(eq(int, ghttp_group_bind_table(g, table), -EEXIST));
+    snprintf(
+        expected, sizeof(expected),
+        "ghttp_group_bind_table(): pattern \"GET:/x/y/\" at row 3 of the table at test_stages.c:%d: bound already, "
+        "as \"GET:/x/y\" at row 1 of the table at test_stages.c:%d",
+        line, line);
+    expect_error(expected);
+    cr_expect(eq(int, (ghttp_group_bind_table)(g, table), -EEXIST), "a call without the macro has rows too");
+    expect_error("at row 1 of a table: bound already, as \"GET:/x/y\" at row 1 of the table");
+}
+
 Test(stages, with_routeOverWrite_the_later_one_wins)
 {
     expect_bound(ghttp_server_set(s, "routeOverWrite", "true"));

@@ -282,13 +282,15 @@ int(ghttp_group_trace)(ghttp_group *g, const char *path, ghttp_handler *fn)
 
 int(ghttp_group_bind_table)(ghttp_group *g, const ghttp_binding *table)
 {
-    const struct gf_place_note note = gf_place_keep();
+    struct gf_place_note note = gf_place_keep();
     int result = g && table ? 0 : -EINVAL;
 
     if (g && !table)
         return gf_server_fail(g->server, -EINVAL, "ghttp_group_bind_table(): the table is NULL");
     for (; !result && table->pattern; table++) {
-        ghttp_note_place(table->name, note.file, note.line);
+        note.handler = table->name;
+        note.row++;
+        gf_place_note(&note);
         result = bind_in(g, "ghttp_group_bind_table()", "", table->pattern, table->handler, table->arg);
     }
     return result;
