@@ -84,6 +84,22 @@ GF_API const char *ghttp_request_router(ghttp_request *r, const char *name);
 GF_API const char *ghttp_request_query(ghttp_request *r, const char *name);
 /** A value of a body in application/x-www-form-urlencoded or multipart/form-data; of a repeated name the last. */
 GF_API const char *ghttp_request_form(ghttp_request *r, const char *name);
+/** Calls fn for each header, as they came, of a repeated name for each. @return how often fn was called. */
+GF_API size_t ghttp_request_each_header(const ghttp_request *r, ghttp_pair *fn, void *arg);
+/** The same for each value of the query, in the order of sending; none of one that is bad. */
+GF_API size_t ghttp_request_each_query(ghttp_request *r, ghttp_pair *fn, void *arg);
+/** The same for each value of a form (ghttp_request_form()); none of one that is bad. */
+GF_API size_t ghttp_request_each_form(ghttp_request *r, ghttp_pair *fn, void *arg);
+/** The same for what the names of the pattern stood for, from left to right. */
+GF_API size_t ghttp_request_each_router(const ghttp_request *r, ghttp_pair *fn, void *arg);
+/** The same for each cookie; of a repeated name the first is what ghttp_request_cookie() gives. */
+GF_API size_t ghttp_request_each_cookie(ghttp_request *r, ghttp_pair *fn, void *arg);
+/**
+ * Calls fn once for each name that ghttp_request_get() finds, with the value that it gives: what the program has set
+ * first, then body, query and router. fn may set parameters; they are not among those.
+ * @return how often fn was called.
+ */
+GF_API size_t ghttp_request_each_param(ghttp_request *r, ghttp_pair *fn, void *arg);
 /** ghttp_request_get() as a whole number; the fallback when it is absent or is not one. */
 GF_API long ghttp_request_get_int(ghttp_request *r, const char *name, long fallback);
 /** ghttp_request_get() as a number; the fallback when it is absent or is not one. */
