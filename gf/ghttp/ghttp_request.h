@@ -178,6 +178,17 @@ GF_API const char *ghttp_request_scheme(const ghttp_request *r);
 /** The URL that was asked for, as sent: "http://example.org:8199/a?b=c"; only "/a?b=c" of HTTP/1.0 without a Host. */
 GF_API const char *ghttp_request_url(ghttp_request *r);
 
+/* ---- requests: where they go --------------------------------------------------------------------- */
+/* All of these: the request's own thread. */
+
+/**
+ * The pattern of the route that was found, as it was bound, below the prefix of its group: "GET:/users/:id". For logs
+ * and measurements, which need few names and not each path. It is found before anything of the program runs, hooks
+ * before serve and global middleware included; of a preflight it is the route that the browser asks about.
+ * @return the pattern, which lives as long as the server; NULL: no route fits.
+ */
+GF_API const char *ghttp_request_route(const ghttp_request *r);
+
 /* ---- requests: uploads -------------------------------------------------------------------------- */
 /* All of these: the request's own thread. A file is one with a file name, in a body of multipart/form-data. */
 

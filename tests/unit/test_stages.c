@@ -623,6 +623,27 @@ Test(stages, hooks_and_statuses_have_arguments)
     cr_expect(eq(str, run_at("example.org", "/absent"), "hook none domain status"));
 }
 
+static void tell_pattern(ghttp_request *request)
+{
+    note(ghttp_request_route(request) ? ghttp_request_route(request) : "none");
+    ghttp_request_next(request);
+}
+
+Test(stages, the_route_is_known_to_all)
+{
+    ghttp_group *g = ghttp_server_group(s, "/api");
+
+    expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_BEFORE_SERVE, tell_pattern));
+    expect_bound(ghttp_server_use(s, tell_pattern));
+    expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_AFTER_OUTPUT, tell_pattern));
+    expect_bound(ghttp_group_get(g, "/users/:id", tell_pattern));
+    expect_bound(ghttp_server_bind(s, "/x@localhost", tell_pattern));
+    expect_run("GET", "/api/users/7", "GET:/api/users/:id GET:/api/users/:id GET:/api/users/:id GET:/api/users/:id");
+    expect_run("GET", "/x", "/x@localhost /x@localhost /x@localhost /x@localhost");
+    expect_run("GET", "/absent", "none none none");
+    expect_run("POST", "/api/users/7", "none none none");
+}
+
 /* ---- the ways out ---- */
 
 static void leave(ghttp_request *request)
