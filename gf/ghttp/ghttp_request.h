@@ -188,6 +188,11 @@ GF_API const char *ghttp_request_url(ghttp_request *r);
  * @return the pattern, which lives as long as the server; NULL: no route fits.
  */
 GF_API const char *ghttp_request_route(const ghttp_request *r);
+/**
+ * Whether a file of the server's folders and bundles is what answers this request, or a list of them; for hooks, which
+ * run for files too. It looks for the file, which may keep it waiting for the disk.
+ */
+GF_API bool ghttp_request_is_file(ghttp_request *r);
 
 /* ---- requests: uploads -------------------------------------------------------------------------- */
 /* All of these: the request's own thread. A file is one with a file name, in a body of multipart/form-data. */

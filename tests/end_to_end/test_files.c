@@ -371,6 +371,32 @@ Test(files, come_before_routes_and_these_before_folders)
     cr_expect(eq(int, ask("HEAD", "/plain.txt", "")->status, 200));
 }
 
+/* What a hook at this moment is told of a request. */
+static void expect_told(const char *method, const char *path, const char *moment, const char *told)
+{
+    char target[256];
+
+    snprintf(target, sizeof(target), "%s?tell-file=%s", path, moment);
+    expect_header(ask(method, target, strcmp(method, "POST") ? "" : "Content-Length: 0\r\n"), "X-File", told);
+}
+
+Test(files, are_told_to_hooks)
+{
+    static const struct {
+        const char *method, *path, *told;
+    } cases[] = {
+        {"GET", "/plain.txt", "yes"},    {"HEAD", "/plain.txt", "yes"}, {"POST", "/plain.txt", "no"},
+        {"GET", "/shadowed.txt", "yes"}, {"GET", "/route", "no"},       {"GET", "/folder", "no"},
+        {"GET", "/empty/", "yes"},       {"GET", "/none", "no"},        {"GET", "/site/", "yes"},
+        {"GET", "/old", "yes"},          {"GET", "/hop", "no"},         {"GET", "/.git/config", "no"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        expect_told(cases[i].method, cases[i].path, "before", cases[i].told);
+        expect_told(cases[i].method, cases[i].path, "after", cases[i].told);
+    }
+}
+
 Test(files, stand_for_their_folders)
 {
     expect("/site/", 200, "index");
@@ -529,8 +555,16 @@ Test(files_and_pairs, that_are_none_are_no_start)
 
 Test(files, take_no_descriptors_with_them)
 {
-    static const char *const targets[] = {"/plain.txt",   "/none", "/site/", "/site", "/empty/",
-                                          "/nothing.txt", "/fifo", "/z.js",  "/old",  "/route"};
+    static const char *const targets[] = {"/plain.txt?tell-file=before",
+                                          "/none",
+                                          "/site/?tell-file=after",
+                                          "/site",
+                                          "/empty/?tell-file=before",
+                                          "/nothing.txt",
+                                          "/fifo",
+                                          "/z.js",
+                                          "/old",
+                                          "/route?tell-file=before"};
     char command[64], line[16] = "";
     int counts[2];
 

@@ -46,6 +46,15 @@ static void route(ghttp_request *r)
     ghttp_response_writefln(r, "route %s", ghttp_request_path(r));
 }
 
+/* Where it is asked for, what the hook is told. */
+static void tell_file(ghttp_request *r)
+{
+    const char *where = ghttp_request_query(r, "tell-file");
+
+    if (where && !strcmp(where, ghttp_request_arg(r)))
+        ghttp_response_set_header(r, "X-File", ghttp_request_is_file(r) ? "yes" : "no");
+}
+
 static void set(ghttp_server *s, const char *pair)
 {
     char key[64];
@@ -86,6 +95,8 @@ int main(int argc, char **argv)
     ghttp_server_add_static_path(s, "/assets/deep/", path);
     ghttp_server_set_rewrite(s, "/old", "/plain.txt");
     ghttp_server_set_rewrite(s, "/hop", "/route");
+    ghttp_server_bind_hook_with(s, "/*", GHTTP_HOOK_BEFORE_SERVE, tell_file, "before");
+    ghttp_server_bind_hook_with(s, "/*", GHTTP_HOOK_AFTER_SERVE, tell_file, "after");
     ghttp_server_bind(s, "/file", file);
     ghttp_server_bind(s, "/download", download);
     ghttp_server_bind(s, "/flushed", flushed);

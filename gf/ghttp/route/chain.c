@@ -209,6 +209,12 @@ static bool serve_file(const struct gf_chain *chain, struct ghttp_request *r)
     return files && files->serve(files, r);
 }
 
+bool ghttp_request_is_file(ghttp_request *r)
+{
+    const struct gf_chain_files *files = r->way.chain && !r->way.refused ? files_for(r->way.chain, r) : NULL;
+    return files && files->has(files, r);
+}
+
 /* Files pass the hooks, not the middleware. */
 static void run_stages(struct ghttp_request *r)
 {
