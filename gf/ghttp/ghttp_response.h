@@ -51,13 +51,20 @@ GF_API void ghttp_response_fail_at(ghttp_request *r, const char *reason, const c
 /** The status that is set so far. */
 GF_API int ghttp_response_status(const ghttp_request *r);
 /**
- * Sets a header, replacing one of the same name; NULL takes it away. Of `Connection` only "close" is allowed.
+ * Sets a header, replacing all of the same name; NULL takes them away. Of `Connection` only "close" is allowed.
  * Without a Content-Type a body goes out as `text/plain; charset=utf-8`.
  * @return 0; -EINVAL for a name or value that HTTP does not allow, or for one that the library sets
  *         itself (Content-Length, Transfer-Encoding, Date); -ENOSPC for more than 64 headers, -E2BIG for
  *         more than 8 KiB of them (an answer's head has its place beside the request's); -ENOMEM.
  */
 GF_API int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value);
+/**
+ * Adds a header beside those of the same name, for those that may come several times: Link, WWW-Authenticate … What is
+ * added to Vary goes into its one line. ghttp_response_set_header() replaces all of them.
+ * @return as ghttp_response_set_header(); -EINVAL also for a NULL value; -EEXIST for a second header of a name that an
+ *         answer may have once (Content-Type, Location, ETag, Last-Modified …).
+ */
+GF_API int ghttp_response_add_header(ghttp_request *r, const char *name, const char *value);
 /** What ghttp_middleware_response() puts under "data". The JSON goes over to the request, also on error. 0, -ENOMEM. */
 GF_API int ghttp_response_set_data(ghttp_request *r, struct cJSON *data);
 /** What ghttp_middleware_response() puts under "code" and "message"; the status stays as it is. 0, -ENOMEM. */
