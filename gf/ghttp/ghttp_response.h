@@ -77,6 +77,12 @@ GF_API void ghttp_response_clear(ghttp_request *r);
  * @param status 301, 302, 303, 307 or 308; 0: 302.
  */
 GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int status);
+/**
+ * Sends the client back to the page that it comes from, as its Referer says: only its path and query, and only if it is
+ * of the host and port that were asked; else to "/". So no other site is ever redirected to.
+ * @param status as there; 303 is for the answer to a form.
+ */
+GF_API void ghttp_response_redirect_back(ghttp_request *r, int status);
 
 /**
  * Sends what the response has so far and goes on: from the first flush on it is a stream, in chunks, of any length;

@@ -190,6 +190,47 @@ Test(response, headers_are_bounded)
     cr_expect(r.response.headers.count == 1);
 }
 
+Test(response, goes_back_to_pages_of_the_same_host_only)
+{
+    static const struct {
+        const char *referer, *location;
+    } cases[] = {
+        {"http://shop.example:81/cart?item=7", "/cart?item=7"},
+        {"https://SHOP.example:81/cart", "/cart"},
+        {"http://shop.example:81/", "/"},
+        {"http://shop.example:81", "/"},
+        {NULL, "/"},
+        {"", "/"},
+        {"/cart", "/"},
+        {"http://shop.example/cart", "/"},
+        {"http://shop.example:810/cart", "/"},
+        {"http://evil.example/cart", "/"},
+        {"http://shop.example:81@evil.example/cart", "/"},
+        {"http://shop.example:81.evil.example/cart", "/"},
+        {"http://shop.example:81//evil.example/", "/"},
+        {"http://shop.example:81/\\evil.example/", "/"},
+        {"http://shop.example:81/a\tb", "/"},
+        {"javascript://shop.example:81/x", "/"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        end();
+        begin();
+        gf_fields_add(&r.headers, arena, "Host", "shop.example:81");
+        if (cases[i].referer)
+            gf_fields_add(&r.headers, arena, "Referer", cases[i].referer);
+        ghttp_response_redirect_back(&r, 303);
+        cr_expect(header_is("Location", cases[i].location), "%s", cases[i].referer);
+        cr_expect(ghttp_response_status(&r) == 303 && !r.response.failed, "%s", cases[i].referer);
+    }
+}
+
+Test(response, goes_back_nowhere_where_no_host_is_known)
+{
+    gf_fields_add(&r.headers, arena, "Referer", "http:///cart");
+    ghttp_response_redirect_back(&r, 0);
+    cr_expect(header_is("Location", "/") && ghttp_response_status(&r) == 302);
+}
+
 Test(response, as_json)
 {
     struct cJSON *json = cJSON_Parse("{\"a\": [1, \"哈\"]}");
