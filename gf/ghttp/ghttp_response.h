@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include <gf/ghttp/ghttp_types.h>
 #include <gf/gres/gres.h>
@@ -166,6 +167,18 @@ GF_API int ghttp_response_serve_file(ghttp_request *r, const char *path);
  * @return 0; -ENOENT, -ENOMEM, -EALREADY as there.
  */
 GF_API int ghttp_response_serve_resource(ghttp_request *r, const gres_file *file);
+
+/**
+ * The same with bytes that the program has in memory: with conditions and ranges, as a file has them. They are sent
+ * from where they are and stay the program's, which keeps them as they are until the request has ended:
+ * ghttp_request_alloc() gives such memory, and ghttp_request_defer() is told when other memory is free again.
+ * @param name    its extension says the type, unless a Content-Type is set; NULL: application/octet-stream.
+ * @param modified when it was changed, for Last-Modified; 0: nobody knows. An ETag that is set before is its version;
+ *                without one there is none.
+ * @return 0; -EINVAL for NULL, and the answer is a 500; -ENOMEM, -EALREADY as there.
+ */
+GF_API int ghttp_response_serve_content(ghttp_request *r, const void *data, size_t size, const char *name,
+                                        time_t modified);
 
 /**
  * ghttp_response_serve_file(), to be saved by the browser instead of shown.

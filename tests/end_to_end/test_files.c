@@ -316,6 +316,63 @@ Test(files, are_sent_in_part_only_of_the_version_that_is_meant)
     free(etag);
 }
 
+static void expect_content(const char *query, const char *headers, int status, const char *body)
+{
+    char target[256];
+    const struct answer *a;
+
+    snprintf(target, sizeof(target), "/content?%s", query);
+    a = ask("GET", target, headers);
+    cr_expect(eq(int, a->status, status), "%s %s", query, headers);
+    cr_expect(eq(str, a->body, (char *)body), "%s %s", query, headers);
+}
+
+/* 1577836800 is 2020-01-01. */
+Test(files, may_be_bytes_in_memory)
+{
+    const struct answer *a = get("/content?name=x.css&modified=1577836800");
+
+    cr_expect(eq(str, a->body, "0123456789"));
+    expect_header(a, "Content-Type", "text/css; charset=utf-8");
+    expect_header(a, "Last-Modified", "Wed, 01 Jan 2020 00:00:00 GMT");
+    expect_header(a, "Accept-Ranges", "bytes");
+    expect_header(a, "ETag", NULL);
+    expect_content("modified=1577836800", "If-Modified-Since: Wed, 01 Jan 2020 00:00:00 GMT\r\n", 304, "");
+    expect_content("modified=1577836800", "If-Unmodified-Since: Tue, 31 Dec 2019 00:00:00 GMT\r\n", 412,
+                   "Precondition Failed");
+    expect_content("modified=1577836800", "Range: bytes=2-4\r\nIf-Range: Wed, 01 Jan 2020 00:00:00 GMT\r\n", 206,
+                   "234");
+    expect_content("", "Range: bytes=2-4\r\n", 206, "234");
+    expect_content("", "Range: bytes=10-\r\n", 416, "Range Not Satisfiable");
+    expect_content("tens=0", "", 200, "");
+    a = get("/content?tens=30000");
+    cr_expect(eq(sz, a->body_size, 300000));
+    cr_expect(zero(int, strncmp(a->body + 299990, "0123456789", 10)));
+    expect_header(a, "Content-Type", "application/octet-stream");
+    a = ask("HEAD", "/content?tens=30000", "");
+    expect_header(a, "Content-Length", "300000");
+}
+
+/* Conditions about what nobody knows do not apply. */
+Test(files, in_memory_have_the_version_that_their_handler_says)
+{
+    expect_header(get("/content"), "Last-Modified", NULL);
+    expect_content("", "If-Modified-Since: Wed, 01 Jan 2020 00:00:00 GMT\r\n", 200, "0123456789");
+    expect_content("", "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 200, "0123456789");
+    expect_content("", "If-None-Match: \"a\"\r\n", 200, "0123456789");
+    expect_content("", "If-Match: \"a\"\r\n", 412, "Precondition Failed");
+    expect_content("", "If-Match: *\r\n", 200, "0123456789");
+    expect_content("", "Range: bytes=2-4\r\nIf-Range: \"a\"\r\n", 200, "0123456789");
+    expect_content("", "Range: bytes=2-4\r\nIf-Range: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 200, "0123456789");
+    expect_header(get("/content?etag=%22a%22"), "ETag", "\"a\"");
+    expect_content("etag=%22a%22", "If-None-Match: \"b\", W/\"a\"\r\n", 304, "");
+    expect_content("etag=%22a%22", "Range: bytes=2-4\r\nIf-Range: \"a\"\r\n", 206, "234");
+    expect_content("etag=%22a%22", "If-Match: \"a\"\r\n", 200, "0123456789");
+    expect_content("etag=W/%22a%22", "If-None-Match: \"a\"\r\n", 304, "");
+    expect_content("etag=W/%22a%22", "If-Match: \"a\"\r\n", 412, "Precondition Failed");
+    expect_content("etag=W/%22a%22", "Range: bytes=2-4\r\nIf-Range: W/\"a\"\r\n", 200, "0123456789");
+}
+
 Test(files, are_downloaded_by_name)
 {
     char target[512];
@@ -564,7 +621,7 @@ Test(files, take_no_descriptors_with_them)
                                           "/fifo",
                                           "/z.js",
                                           "/old",
-                                          "/route?tell-file=before"};
+                                          "/content"};
     char command[64], line[16] = "";
     int counts[2];
 

@@ -39,7 +39,7 @@ struct gf_response {
     struct gf_fields headers; /* names and values in the arena */
     struct gf_buffer body;
     int file_fd;            /* the body comes from this file instead; -1: it does not */
-    const void *file_bytes; /* it is these, which live as long as the process; NULL: it is not */
+    const void *file_bytes; /* it is these, which live as long as the request; NULL: it is not */
     off_t file_offset, file_size;
     bool sent;           /* status and headers are on the wire: they cannot be changed any more */
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
@@ -183,7 +183,7 @@ void gf_response_take_back(struct ghttp_request *r);
 
 /* size bytes of the file from offset become the body; fd is the response's in every outcome. */
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size);
-/* size bytes that live as long as the process become the body, without a copy. */
+/* size bytes that live as long as the request become the body, without a copy. */
 void gf_response_set_file_bytes(struct ghttp_request *r, const void *bytes, off_t size);
 /* Whether the body is a file's, by descriptor or by bytes: it is sent when the handler has ended. */
 bool gf_response_has_file(const struct ghttp_request *r);
