@@ -228,6 +228,14 @@ GF_API const void *ghttp_upload_data(const ghttp_upload *upload);
  *         no file is left.
  */
 GF_API int ghttp_upload_save(const ghttp_upload *upload, const char *folder, char *ret_path, size_t size);
+/**
+ * The same under a name of the program's choice, or one that nobody can guess.
+ * @param name a single name without slashes, of at most 255 bytes, which must not be there already; NULL: 32 random
+ *             hexadecimal digits, with the extension of ghttp_upload_filename() if that is 1 to 16 letters and digits.
+ * @return as there; -EINVAL for what is no name, -EEXIST where there is a file of this name.
+ */
+GF_API int ghttp_upload_save_as(const ghttp_upload *upload, const char *folder, const char *name, char *ret_path,
+                                size_t size);
 
 /* ---- requests: into a struct -------------------------------------------------------------------- */
 
