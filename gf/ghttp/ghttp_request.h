@@ -249,9 +249,19 @@ enum ghttp_field_type {
     GHTTP_FIELD_STRING  /**< const char *; lives until the request ends */
 };
 
+/** Where a member's value comes from. */
+enum ghttp_field_source {
+    GHTTP_IN_ANY,    /**< as ghttp_request_get() finds it */
+    GHTTP_IN_QUERY,  /**< the query alone */
+    GHTTP_IN_BODY,   /**< the body alone: a form, or members of JSON */
+    GHTTP_IN_ROUTER, /**< what a name of the pattern stood for */
+    GHTTP_IN_HEADER, /**< the first header of this name */
+    GHTTP_IN_COOKIE  /**< a cookie */
+};
+
 /** A parameter that belongs into a struct, and what it must be like. What is left out (0, NULL) does not apply. */
 struct ghttp_field {
-    const char *name; /**< of the parameter, as ghttp_request_get() finds it */
+    const char *name; /**< of the parameter, the header or the cookie */
     enum ghttp_field_type type;
     size_t offset, size;           /**< of the member: GHTTP_FIELD_AT() */
     bool required;                 /**< must be there and not be empty */
@@ -260,6 +270,7 @@ struct ghttp_field {
     size_t min_length, max_length; /**< of texts that are not empty, in characters */
     const char *pattern;           /**< a POSIX extended regular expression; matches nothing beyond 64 KiB */
     const char *message;           /**< said in place of the library's own sentences */
+    enum ghttp_field_source in;    /**< where it is looked for; left out: in all parameters */
 };
 
 /** Offset and size of a member: `{.name = "age", .type = GHTTP_FIELD_INT, GHTTP_FIELD_AT(struct person, age)}`. */
