@@ -316,6 +316,63 @@ Test(files, are_sent_in_part_only_of_the_version_that_is_meant)
     free(etag);
 }
 
+static void expect_content(const char *query, const char *headers, int status, const char *body)
+{
+    char target[256];
+    const struct answer *a;
+
+    snprintf(target, sizeof(target), "/content?%s", query);
+    a = ask("GET", target, headers);
+    cr_expect(eq(int, a->status, status), "%s %s", query, headers);
+    cr_expect(eq(str, a->body, (char *)body), "%s %s", query, headers);
+}
+
+/* 1577836800 is 2020-01-01. */
+Test(files, may_be_bytes_in_memory)
+{
+    const struct answer *a = get("/content?name=x.css&modified=1577836800");
+
+    cr_expect(eq(str, a->body, "0123456789"));
+    expect_header(a, "Content-Type", "text/css; charset=utf-8");
+    expect_header(a, "Last-Modified", "Wed, 01 Jan 2020 00:00:00 GMT");
+    expect_header(a, "Accept-Ranges", "bytes");
+    expect_header(a, "ETag", NULL);
+    expect_content("modified=1577836800", "If-Modified-Since: Wed, 01 Jan 2020 00:00:00 GMT\r\n", 304, "");
+    expect_content("modified=1577836800", "If-Unmodified-Since: Tue, 31 Dec 2019 00:00:00 GMT\r\n", 412,
+                   "Precondition Failed");
+    expect_content("modified=1577836800", "Range: bytes=2-4\r\nIf-Range: Wed, 01 Jan 2020 00:00:00 GMT\r\n", 206,
+                   "234");
+    expect_content("", "Range: bytes=2-4\r\n", 206, "234");
+    expect_content("", "Range: bytes=10-\r\n", 416, "Range Not Satisfiable");
+    expect_content("tens=0", "", 200, "");
+    a = get("/content?tens=30000");
+    cr_expect(eq(sz, a->body_size, 300000));
+    cr_expect(zero(int, strncmp(a->body + 299990, "0123456789", 10)));
+    expect_header(a, "Content-Type", "application/octet-stream");
+    a = ask("HEAD", "/content?tens=30000", "");
+    expect_header(a, "Content-Length", "300000");
+}
+
+/* Conditions about what nobody knows do not apply. */
+Test(files, in_memory_have_the_version_that_their_handler_says)
+{
+    expect_header(get("/content"), "Last-Modified", NULL);
+    expect_content("", "If-Modified-Since: Wed, 01 Jan 2020 00:00:00 GMT\r\n", 200, "0123456789");
+    expect_content("", "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 200, "0123456789");
+    expect_content("", "If-None-Match: \"a\"\r\n", 200, "0123456789");
+    expect_content("", "If-Match: \"a\"\r\n", 412, "Precondition Failed");
+    expect_content("", "If-Match: *\r\n", 200, "0123456789");
+    expect_content("", "Range: bytes=2-4\r\nIf-Range: \"a\"\r\n", 200, "0123456789");
+    expect_content("", "Range: bytes=2-4\r\nIf-Range: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 200, "0123456789");
+    expect_header(get("/content?etag=%22a%22"), "ETag", "\"a\"");
+    expect_content("etag=%22a%22", "If-None-Match: \"b\", W/\"a\"\r\n", 304, "");
+    expect_content("etag=%22a%22", "Range: bytes=2-4\r\nIf-Range: \"a\"\r\n", 206, "234");
+    expect_content("etag=%22a%22", "If-Match: \"a\"\r\n", 200, "0123456789");
+    expect_content("etag=W/%22a%22", "If-None-Match: \"a\"\r\n", 304, "");
+    expect_content("etag=W/%22a%22", "If-Match: \"a\"\r\n", 412, "Precondition Failed");
+    expect_content("etag=W/%22a%22", "Range: bytes=2-4\r\nIf-Range: W/\"a\"\r\n", 200, "0123456789");
+}
+
 Test(files, are_downloaded_by_name)
 {
     char target[512];
@@ -369,6 +426,32 @@ Test(files, come_before_routes_and_these_before_folders)
     cr_expect(eq(int, ask("POST", "/posted", "Content-Length: 0\r\n")->status, 200));
     cr_expect(eq(int, ask("POST", "/plain.txt", "Content-Length: 0\r\n")->status, 404));
     cr_expect(eq(int, ask("HEAD", "/plain.txt", "")->status, 200));
+}
+
+/* What a hook at this moment is told of a request. */
+static void expect_told(const char *method, const char *path, const char *moment, const char *told)
+{
+    char target[256];
+
+    snprintf(target, sizeof(target), "%s?tell-file=%s", path, moment);
+    expect_header(ask(method, target, strcmp(method, "POST") ? "" : "Content-Length: 0\r\n"), "X-File", told);
+}
+
+Test(files, are_told_to_hooks)
+{
+    static const struct {
+        const char *method, *path, *told;
+    } cases[] = {
+        {"GET", "/plain.txt", "yes"},    {"HEAD", "/plain.txt", "yes"}, {"POST", "/plain.txt", "no"},
+        {"GET", "/shadowed.txt", "yes"}, {"GET", "/route", "no"},       {"GET", "/folder", "no"},
+        {"GET", "/empty/", "yes"},       {"GET", "/none", "no"},        {"GET", "/site/", "yes"},
+        {"GET", "/old", "yes"},          {"GET", "/hop", "no"},         {"GET", "/.git/config", "no"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        expect_told(cases[i].method, cases[i].path, "before", cases[i].told);
+        expect_told(cases[i].method, cases[i].path, "after", cases[i].told);
+    }
 }
 
 Test(files, stand_for_their_folders)
@@ -529,8 +612,16 @@ Test(files_and_pairs, that_are_none_are_no_start)
 
 Test(files, take_no_descriptors_with_them)
 {
-    static const char *const targets[] = {"/plain.txt",   "/none", "/site/", "/site", "/empty/",
-                                          "/nothing.txt", "/fifo", "/z.js",  "/old",  "/route"};
+    static const char *const targets[] = {"/plain.txt?tell-file=before",
+                                          "/none",
+                                          "/site/?tell-file=after",
+                                          "/site",
+                                          "/empty/?tell-file=before",
+                                          "/nothing.txt",
+                                          "/fifo",
+                                          "/z.js",
+                                          "/old",
+                                          "/content"};
     char command[64], line[16] = "";
     int counts[2];
 

@@ -449,6 +449,7 @@ Test(stages, a_group_that_failed_bears_every_call)
     cr_expect(eq(int, ghttp_group_trace(NULL, "/x", hello), -EINVAL));
     cr_expect(eq(int, ghttp_group_connect(NULL, "/x", hello), -EINVAL));
     cr_expect(eq(int, ghttp_group_bind_table(NULL, NULL), -EINVAL));
+    cr_expect(eq(int, ghttp_group_bind_hook(NULL, "/x", GHTTP_HOOK_AFTER_SERVE, a), -EINVAL));
 }
 
 static void tell_arg(ghttp_request *request)
@@ -587,6 +588,60 @@ Test(stages, after_output_a_failed_response_is_seen_as_the_500_that_it_became)
     expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_AFTER_OUTPUT, see_final));
     expect_bound(ghttp_server_bind(s, "/", set_status));
     expect_run("GET", "/?status=99", "500");
+}
+
+static void tell_hook(ghttp_request *request)
+{
+    note(ghttp_request_arg(request) ? ghttp_request_arg(request) : "none");
+}
+
+Test(stages, hooks_of_groups_are_below_their_prefix)
+{
+    ghttp_group *g = ghttp_server_group(s, "/api"), *inner = ghttp_group_group(g, "/users@example.org");
+
+    expect_bound(ghttp_group_bind_hook(g, "/*", GHTTP_HOOK_BEFORE_SERVE, before));
+    expect_bound(ghttp_group_bind_hook(g, "", GHTTP_HOOK_BEFORE_SERVE, before2));
+    expect_bound(ghttp_group_bind_hook_with(inner, "GET:/:id", GHTTP_HOOK_AFTER_SERVE, tell_hook, "inner"));
+    expect_bound(ghttp_server_bind(s, "/api/users/:id", hello));
+    expect_run("GET", "/api", "before2 before");
+    expect_run("GET", "/other", "");
+    expect_run("GET", "/api/users/7", "before hello");
+    cr_expect(eq(str, run_at("example.org", "/api/users/7"), "before hello inner"));
+    cr_expect(eq(int, ghttp_group_bind_hook(g, NULL, GHTTP_HOOK_AFTER_SERVE, a), -EINVAL));
+    cr_expect(eq(int, ghttp_group_bind_hook(g, "x", GHTTP_HOOK_AFTER_SERVE, a), -EINVAL));
+    cr_expect(not(zero(ptr, strstr(ghttp_server_error(s), "ghttp_group_bind_hook(): the pattern is NULL"))), "%s",
+              ghttp_server_error(s));
+}
+
+Test(stages, hooks_and_statuses_have_arguments)
+{
+    expect_bound(ghttp_server_bind_hook_with(s, "/*", GHTTP_HOOK_BEFORE_SERVE, tell_hook, "hook"));
+    expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_BEFORE_SERVE, tell_hook));
+    expect_bound(ghttp_server_bind_status_with(s, 404, tell_hook, "status"));
+    expect_bound(ghttp_server_bind_status_domain_with(s, 404, "example.org", tell_hook, "domain"));
+    expect_run("GET", "/absent", "hook none status");
+    cr_expect(eq(str, run_at("example.org", "/absent"), "hook none domain status"));
+}
+
+static void tell_pattern(ghttp_request *request)
+{
+    note(ghttp_request_route(request) ? ghttp_request_route(request) : "none");
+    ghttp_request_next(request);
+}
+
+Test(stages, the_route_is_known_to_all)
+{
+    ghttp_group *g = ghttp_server_group(s, "/api");
+
+    expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_BEFORE_SERVE, tell_pattern));
+    expect_bound(ghttp_server_use(s, tell_pattern));
+    expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_AFTER_OUTPUT, tell_pattern));
+    expect_bound(ghttp_group_get(g, "/users/:id", tell_pattern));
+    expect_bound(ghttp_server_bind(s, "/x@localhost", tell_pattern));
+    expect_run("GET", "/api/users/7", "GET:/api/users/:id GET:/api/users/:id GET:/api/users/:id GET:/api/users/:id");
+    expect_run("GET", "/x", "/x@localhost /x@localhost /x@localhost /x@localhost");
+    expect_run("GET", "/absent", "none none none");
+    expect_run("POST", "/api/users/7", "none none none");
 }
 
 /* ---- the ways out ---- */
@@ -766,6 +821,15 @@ Test(stages, a_status_has_handlers_host_first)
     cr_expect(eq(str, run_at("localhost", "/absent"), "watch page more"));
 }
 
+Test(stages, a_status_handler_is_for_a_list_of_hosts)
+{
+    expect_bound(ghttp_server_bind_status_domain(s, 404, "a.example, B.example", watch_host));
+    expect_bound(ghttp_server_bind_status_domain(s, 404, "default", watch));
+    cr_expect(eq(str, run_at("a.example", "/absent"), "watch_host watch"));
+    cr_expect(eq(str, run_at("b.example", "/absent"), "watch_host watch"));
+    cr_expect(eq(str, run_at("c.example", "/absent"), "watch"));
+}
+
 static void json(ghttp_request *request)
 {
     ghttp_response_set_header(request, "Content-Type", "application/json");
@@ -833,6 +897,14 @@ Test(stages, mistakes_are_sentences)
     expect_error("600");
     cr_expect(eq(int, ghttp_server_bind_status_domain(s, 404, "a/b", page), -EINVAL));
     expect_error("no domain");
+    cr_expect(eq(int, ghttp_server_bind_status_domain(s, 404, NULL, page), -EINVAL));
+    expect_error("\"\" is no domain");
+    cr_expect(eq(int, ghttp_server_bind_status_domain(s, 404, "", page), -EINVAL));
+    expect_error("\"\" is no domain");
+    cr_expect(eq(int, ghttp_server_bind_status_domain(s, 404, "a,", page), -EINVAL));
+    expect_error("\"a,\" is no domain, nor a comma list of them");
+    cr_expect(eq(int, ghttp_server_bind_status_domain(s, 404, "a,A", page), -EINVAL));
+    expect_error("\"a,A\" is no domain, nor a comma list of them");
     cr_expect(eq(int, ghttp_server_bind_status(s, 404, NULL), -EINVAL));
     expect_error("the handler is NULL");
     cr_expect(eq(int, ghttp_server_bind_hook(s, "x", GHTTP_HOOK_AFTER_SERVE, done), -EINVAL));
@@ -896,6 +968,24 @@ Test(stages, a_pattern_bound_twice_names_both_places)
              "test_stages.c:%d",
              line + 1, line);
     cr_expect(eq(str, (char *)ghttp_server_error(s), expected));
+}
+
+Test(stages, a_pattern_twice_in_a_table_names_both_rows)
+{
+    static const ghttp_binding table[] = {
+        GHTTP_BINDING("GET:/y", hello), GHTTP_BINDING("/z", hello), GHTTP_BINDING("GET:/y/", hello), {.pattern = NULL}};
+    ghttp_group *g = ghttp_server_group(s, "/x");
+    char expected[256];
+    int line = __LINE__ + 1;
+    cr_expect(eq(int, ghttp_group_bind_table(g, table), -EEXIST));
+    snprintf(
+        expected, sizeof(expected),
+        "ghttp_group_bind_table(): pattern \"GET:/x/y/\" at row 3 of the table at test_stages.c:%d: bound already, "
+        "as \"GET:/x/y\" at row 1 of the table at test_stages.c:%d",
+        line, line);
+    expect_error(expected);
+    cr_expect(eq(int, (ghttp_group_bind_table)(g, table), -EEXIST), "a call without the macro has rows too");
+    expect_error("at row 1 of a table: bound already, as \"GET:/x/y\" at row 1 of the table");
 }
 
 Test(stages, with_routeOverWrite_the_later_one_wins)

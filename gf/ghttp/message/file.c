@@ -86,18 +86,19 @@ static const char *make_etag(struct ghttp_request *r, const struct gf_file *file
 static int set_version(struct ghttp_request *r, const struct gf_file *file, struct gf_version *ret_version)
 {
     const struct stat *status = &file->status;
-    const char *etag = make_etag(r, file);
+    const char *etag = file->unversioned ? gf_fields_find(&r->response.headers, "ETag") : make_etag(r, file);
+    bool undated = file->unversioned && status->st_mtim.tv_sec == 0;
     char date[GF_HTTP_DATE_SIZE];
 
-    if (!etag)
+    if (!etag && !file->unversioned)
         return -ENOMEM;
-    *ret_version = (struct gf_version){.etag = etag, .modified = status->st_mtim.tv_sec};
-    if (status->st_mtim.tv_sec <= time(NULL) && gf_http_date_format(status->st_mtim.tv_sec, date) == 0) {
+    *ret_version = (struct gf_version){.etag = etag, .modified = status->st_mtim.tv_sec, .undated = undated};
+    if (!undated && status->st_mtim.tv_sec <= time(NULL) && gf_http_date_format(status->st_mtim.tv_sec, date) == 0) {
         int error = ghttp_response_set_header(r, "Last-Modified", date);
         if (error)
             return error;
     }
-    return ghttp_response_set_header(r, "ETag", etag);
+    return etag ? ghttp_response_set_header(r, "ETag", etag) : 0;
 }
 
 /* ---- the bytes ---- */
@@ -316,5 +317,17 @@ int ghttp_response_serve_resource(ghttp_request *r, const gres_file *resource)
         return gf_file_refuse(r, -ENOENT);
     file.name = resource->path;
     gf_file_set_bytes(&file, resource->bytes, resource->size, (time_t)resource->modified, resource->hash);
+    return gf_file_answer(r, &file);
+}
+
+int ghttp_response_serve_content(ghttp_request *r, const void *data, size_t size, const char *name, time_t modified)
+{
+    struct gf_file file = {.fd = -1, .name = name ? name : "", .unversioned = true};
+
+    if (r->response.sent)
+        return -EALREADY;
+    if ((!data && size > 0) || size > PTRDIFF_MAX)
+        return gf_file_refuse(r, -EINVAL);
+    gf_file_set_bytes(&file, size > 0 ? data : "", size, modified, NULL);
     return gf_file_answer(r, &file);
 }

@@ -93,6 +93,7 @@ static bool describes_body(const char *name)
 void gf_response_take_back(struct ghttp_request *r)
 {
     struct gf_fields *headers = &r->response.headers;
+    const char *failure = r->response.failure;
     size_t kept = 0;
 
     for (size_t i = 0; i < headers->count; i++)
@@ -100,6 +101,7 @@ void gf_response_take_back(struct ghttp_request *r)
             headers->items[kept++] = headers->items[i];
     gf_response_reset(r);
     headers->count = kept;
+    r->response.failure = failure;
 }
 
 /* Neither failed nor final. */
@@ -271,17 +273,80 @@ int gf_response_put_header(struct ghttp_request *r, struct gf_field *replaced, c
     return 0;
 }
 
-int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value)
+/* Leaves the first of a name, which has been replaced. */
+static void drop_others(struct gf_fields *headers, const struct gf_field *first)
+{
+    size_t kept = (size_t)(first - headers->items) + 1;
+    for (size_t i = kept; i < headers->count; i++)
+        if (!gf_ascii_equal(headers->items[i].name, first->name))
+            headers->items[kept++] = headers->items[i];
+    headers->count = kept;
+}
+
+static int check_header(const ghttp_request *r, const char *name, const char *value)
 {
     if (r->response.sent || r->response.final)
         return -EALREADY;
-    if (!name || !gf_is_token(name, strlen(name)) || is_reserved(name, value))
-        return -EINVAL;
+    return name && gf_is_token(name, strlen(name)) && !is_reserved(name, value) ? 0 : -EINVAL;
+}
+
+int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value)
+{
+    int error = check_header(r, name, value);
+    if (error)
+        return error;
     if (!value) {
         gf_fields_remove(&r->response.headers, name);
         return 0;
     }
-    return gf_response_put_header(r, find_header(r, name), name, value);
+    struct gf_field *old = find_header(r, name);
+    error = gf_response_put_header(r, old, name, value);
+    if (!error && old)
+        drop_others(&r->response.headers, old);
+    return error;
+}
+
+/* Whether an answer may have one header of this name only: a second one would be read in one way by a cache and in
+ * another by a browser. */
+static bool is_single(const char *name)
+{
+    static const char *const names[] = {"Content-Type",
+                                        "Content-Disposition",
+                                        "Content-Location",
+                                        "Content-Range",
+                                        "Location",
+                                        "ETag",
+                                        "Last-Modified",
+                                        "Expires",
+                                        "Age",
+                                        "Retry-After",
+                                        "Connection",
+                                        "Server",
+                                        "Strict-Transport-Security",
+                                        "X-Content-Type-Options",
+                                        "Access-Control-Allow-Origin",
+                                        "Access-Control-Allow-Credentials",
+                                        "Access-Control-Max-Age"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (gf_ascii_equal(name, names[i]))
+            return true;
+    return false;
+}
+
+int ghttp_response_add_header(ghttp_request *r, const char *name, const char *value)
+{
+    int error = value ? check_header(r, name, value) : -EINVAL;
+    if (error)
+        return error;
+    struct gf_field *old = find_header(r, name);
+    if (old && is_single(name))
+        return -EEXIST;
+    if (!old || !gf_ascii_equal(name, "Vary"))
+        return gf_response_put_header(r, NULL, name, value);
+    /* in one line, since all that looks whether a word is in it looks there */
+    const char *list = *old->value ? gf_arena_printf(r->arena, "%s, %s", old->value, value) : value;
+    return list ? gf_response_put_header(r, old, name, list) : -ENOMEM;
 }
 
 /* Without the checks of ghttp_response_set_header(): it is done for most answers. */

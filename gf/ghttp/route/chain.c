@@ -138,7 +138,7 @@ static const char *describe_place(const struct ghttp_request *r)
 
 static void log_failed(const struct gf_chain *chain, const struct ghttp_request *r)
 {
-    const char *place = chain->tells_places ? describe_place(r) : NULL;
+    const char *place = chain && chain->tells_places ? describe_place(r) : NULL;
 
     gf_logger_report(r->error_log, GLOG_ERROR, "the response to %.*s %.*s failed: %s%s", LOGGED_SIZE, r->method,
                      LOGGED_SIZE, r->path, r->response.failure, place ? place : "");
@@ -155,6 +155,18 @@ static void replace_failed(const struct gf_chain *chain, struct ghttp_request *r
         return;
     gf_response_reset(r);
     ghttp_response_write_status(r, 500);
+}
+
+int ghttp_response_recover(ghttp_request *r)
+{
+    if (!r->response.failed)
+        return -ENOENT;
+    if (r->response.sent || r->response.final)
+        return -EALREADY;
+    log_failed(r->way.chain, r);
+    gf_response_take_back(r);
+    ghttp_response_set_status(r, 500);
+    return 0;
 }
 
 static bool is_without_body(int status)
@@ -195,6 +207,12 @@ static bool serve_file(const struct gf_chain *chain, struct ghttp_request *r)
 {
     const struct gf_chain_files *files = files_for(chain, r);
     return files && files->serve(files, r);
+}
+
+bool ghttp_request_is_file(ghttp_request *r)
+{
+    const struct gf_chain_files *files = r->way.chain && !r->way.refused ? files_for(r->way.chain, r) : NULL;
+    return files && files->has(files, r);
 }
 
 /* Files pass the hooks, not the middleware. */

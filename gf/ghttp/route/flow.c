@@ -24,6 +24,11 @@ void *ghttp_request_arg(const ghttp_request *r)
     return r->route ? r->route->arg : NULL;
 }
 
+const char *ghttp_request_route(const ghttp_request *r)
+{
+    return r->route ? r->route->pattern : NULL;
+}
+
 void ghttp_request_exit(ghttp_request *r)
 {
     r->way.exited = true;

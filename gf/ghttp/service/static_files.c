@@ -304,3 +304,17 @@ bool gf_static_files_serve(const struct gf_chain_files *hook, struct ghttp_reque
     release(&search.folder);
     return answered;
 }
+
+bool gf_static_files_has(const struct gf_chain_files *hook, struct ghttp_request *r)
+{
+    struct search search = {.files = (const struct gf_static_files *)hook, .r = r};
+    bool found;
+
+    if (!gf_folder_may_hold(r))
+        return false;
+    find(&search);
+    found = search.error || search.file.mapping || (search.folder.mapping && !r->route);
+    release(&search.file);
+    release(&search.folder);
+    return found;
+}
