@@ -75,10 +75,11 @@ GF_API void ghttp_response_redirect(ghttp_request *r, const char *url, int statu
  * Sends what the response has so far and goes on: from the first flush on it is a stream, in chunks, of any length;
  * status and headers are on the wire and can no longer be changed. Waits while the client takes less than is written.
  * Nobody else waits with it.
- * @return 0; -EPIPE: the client has gone, the handler had better end; -EAGAIN: every thread is taken, the response
- *         is collected further; -EIO: it has failed before; -EALREADY: it is final; -ENOTSUP: it runs within
- *         ghttp_middleware_timeout(), and is collected further; -EBUSY: it is in the middle of a body that it reads
- * itself (ghttp_request_read()), and is collected further; -ENOMEM.
+ * @return 0; -EPIPE: the client has gone, or has all that there is for it (the head, of HEAD, 204 and 304), and the
+ *         handler had better end; -EAGAIN: every thread is taken, the response is collected further; -EIO: it has
+ *         failed before; -EALREADY: it is final; -ENOTSUP: it runs within ghttp_middleware_timeout(), and is collected
+ *         further; -EBUSY: it is in the middle of a body that it reads itself (ghttp_request_read()), and is collected
+ *         further; -ENOMEM.
  */
 GF_API int ghttp_response_flush(ghttp_request *r);
 
