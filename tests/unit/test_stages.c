@@ -791,6 +791,74 @@ Test(stages, a_status_handler_that_writes_replaces_body_and_type)
     cr_expect(eq(str, header("Content-Type"), "text/plain; charset=utf-8"));
 }
 
+static const char *const of_body[] = {"Content-Encoding", "Content-Disposition", "Content-Language", "ETag",
+                                      "Last-Modified",    "Accept-Ranges",       "Content-Range"};
+static const char *const of_answer[] = {"Location", "Cache-Control", "Vary", "X-Other"};
+
+static void described(ghttp_request *request)
+{
+    for (size_t i = 0; i < sizeof(of_body) / sizeof(*of_body); i++)
+        ghttp_response_set_header(request, of_body[i], "old");
+    for (size_t i = 0; i < sizeof(of_answer) / sizeof(*of_answer); i++)
+        ghttp_response_set_header(request, of_answer[i], "old");
+    ghttp_response_set_cookie_with(request, &(struct ghttp_cookie){.name = "seen"});
+    set_status(request);
+}
+
+static void expect_headers(const char *of_the_body)
+{
+    for (size_t i = 0; i < sizeof(of_body) / sizeof(*of_body); i++)
+        cr_expect(eq(str, header(of_body[i]), (char *)of_the_body), "%s", of_body[i]);
+    for (size_t i = 0; i < sizeof(of_answer) / sizeof(*of_answer); i++)
+        cr_expect(eq(str, header(of_answer[i]), "old"), "%s", of_answer[i]);
+    cr_expect(eq(str, header("Set-Cookie"), "seen="));
+}
+
+static void with_version(ghttp_request *request)
+{
+    ghttp_response_set_header(request, "ETag", "\"page\"");
+    page(request);
+}
+
+Test(stages, a_status_handler_that_writes_takes_the_headers_of_the_old_body_away)
+{
+    expect_bound(ghttp_server_bind_status(s, 404, more_page));
+    expect_bound(ghttp_server_bind_status(s, 302, more_page));
+    expect_bound(ghttp_server_bind_status(s, 410, with_version));
+    expect_bound(ghttp_server_bind(s, "/", described));
+    run("GET", "/?status=404&body=old");
+    cr_expect(eq(str, body(), "!"));
+    expect_headers("(none)");
+    run("GET", "/?status=302");
+    expect_headers("(none)");
+    run("GET", "/?status=410&body=old");
+    cr_expect(eq(str, header("ETag"), "\"page\""), "its own");
+    cr_expect(eq(str, header("Content-Type"), "text/html"));
+    cr_expect(eq(str, header("Content-Encoding"), "(none)"));
+}
+
+Test(stages, a_status_handler_that_writes_nothing_leaves_the_headers_of_the_body)
+{
+    expect_bound(ghttp_server_bind_status(s, 404, watch));
+    expect_bound(ghttp_server_bind(s, "/", described));
+    run("GET", "/?status=404&body=old");
+    cr_expect(eq(str, body(), "old"));
+    expect_headers("old");
+}
+
+Test(stages, a_status_handler_of_one_without_body_leaves_what_describes_it)
+{
+    expect_bound(ghttp_server_bind_status(s, 304, more_page));
+    expect_bound(ghttp_server_bind_status(s, 416, more_page));
+    expect_bound(ghttp_server_bind(s, "/", described));
+    run("GET", "/?status=304");
+    cr_expect(eq(str, body(), ""));
+    expect_headers("old");
+    run("GET", "/?status=416");
+    cr_expect(eq(str, header("Content-Range"), "old"), "how long the resource is");
+    cr_expect(eq(str, header("ETag"), "(none)"));
+}
+
 Test(stages, statuses_of_answers_without_a_route)
 {
     expect_bound(ghttp_server_bind_status(s, 400, page));

@@ -13,6 +13,7 @@
 
 #include "arena.h"
 #include "ascii.h"
+#include "body_headers.h"
 #include "request.h"
 #include "status.h"
 #include "token.h"
@@ -76,18 +77,16 @@ void gf_response_reset(struct ghttp_request *r)
     drop_file(r);
 }
 
-/* Whether a header speaks of the body, or of where it is instead: it would be untrue of another body. */
-static bool describes_body(const char *name)
+/* Whether a header speaks of the body, or of what comes of a response that there is no more: where to go, how long to
+ * keep it. */
+static bool goes_with_body(const char *name)
 {
-    static const char *const names[] = {"ETag",    "Last-Modified", "Accept-Ranges",    "Cache-Control",
-                                        "Expires", "Location",      "Content-Encoding", "Content-Range",
-                                        "Refresh", "Content-Type",  "Content-Language", "Content-Disposition",
-                                        "Trailer", "Digest",        "Content-Location", "Content-MD5"};
+    static const char *const names[] = {"Cache-Control", "Expires", "Location", "Refresh"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (gf_ascii_equal(name, names[i]))
             return true;
-    return false;
+    return gf_body_headers_have(name);
 }
 
 void gf_response_take_back(struct ghttp_request *r)
@@ -96,7 +95,7 @@ void gf_response_take_back(struct ghttp_request *r)
     size_t kept = 0;
 
     for (size_t i = 0; i < headers->count; i++)
-        if (!describes_body(headers->items[i].name))
+        if (!goes_with_body(headers->items[i].name))
             headers->items[kept++] = headers->items[i];
     gf_response_reset(r);
     headers->count = kept;

@@ -14,6 +14,7 @@
 #include "../../glog/logger.h"
 #include "../message/arena.h"
 #include "../message/request.h"
+#include "../message/status.h"
 #include "flow.h"
 #include "stages.h"
 
@@ -157,15 +158,10 @@ static void replace_failed(const struct gf_chain *chain, struct ghttp_request *r
     ghttp_response_write_status(r, 500);
 }
 
-static bool is_without_body(int status)
-{
-    return status == 204 || status == 205 || status == 304;
-}
-
 static void complete(struct ghttp_request *r)
 {
     struct gf_response *response = &r->response;
-    if (is_without_body(response->status))
+    if (gf_status_is_bodyless(response->status))
         ghttp_response_clear(r);
     bool typed = gf_fields_find(&response->headers, "Content-Type") != NULL;
     if (response->body.size == 0 && response->status >= 400 && !typed)
