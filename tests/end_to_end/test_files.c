@@ -461,6 +461,41 @@ Test(files, compressed_before_are_sent_to_who_takes_them)
     expect_header(a, "Vary", NULL);
 }
 
+static void expect_refusal(const char *target, const char *condition, int status)
+{
+    char headers[256];
+
+    snprintf(headers, sizeof(headers), "Accept-Encoding: br\r\n%s\r\n", condition);
+    const struct answer *a = ask("GET", target, headers);
+    cr_expect(eq(int, a->status, status), "%s", target);
+    expect_header(a, "Content-Type", "text/plain; charset=utf-8");
+    expect_header(a, "Content-Encoding", NULL);
+    expect_header(a, "Content-Disposition", NULL);
+    expect_header(a, "ETag", NULL);
+    expect_header(a, "Last-Modified", NULL);
+    expect_header(a, "Content-Range", status == 416 ? "bytes */5" : NULL);
+}
+
+/* The text of the refusal is no Brotli, and no version of the file. */
+Test(files, that_are_refused_are_not_described)
+{
+    char target[256];
+
+    expect_refusal("/z.js", "If-Match: \"x\"", 412);
+    expect_header(ask("GET", "/z.js", "Accept-Encoding: br\r\nIf-Match: \"x\"\r\n"), "Vary", "Accept-Encoding");
+    expect_refusal("/z.js", "Range: bytes=5-", 416);
+    snprintf(target, sizeof(target), "/download?path=%s/www/z.js.br", folder);
+    expect_refusal(target, "If-Match: \"x\"", 412);
+    expect_refusal(target, "Range: bytes=5-", 416);
+    char *etag = answer_header(ask("GET", "/z.js", "Accept-Encoding: br\r\n"), "ETag");
+    snprintf(target, sizeof(target), "Accept-Encoding: br\r\nIf-None-Match: %s\r\n", etag);
+    const struct answer *a = ask("GET", "/z.js", target);
+    cr_expect(eq(int, a->status, 304));
+    expect_header(a, "ETag", etag);
+    expect_header(a, "Content-Encoding", NULL);
+    free(etag);
+}
+
 Test(files_and_lists, name_what_there_is)
 {
     const struct answer *a = get("/assets/deep/");

@@ -51,6 +51,12 @@ static bool is_name(const char *name)
     return true;
 }
 
+/* Whether the status's text goes out in the place of the file, because of the request's conditions. */
+static bool is_refused(const ghttp_request *r)
+{
+    return r->response.status == 412 || r->response.status == 416;
+}
+
 int ghttp_response_serve_download(ghttp_request *r, const char *path, const char *name)
 {
     const char *slash = path ? strrchr(path, '/') : NULL, *value;
@@ -66,7 +72,7 @@ int ghttp_response_serve_download(ghttp_request *r, const char *path, const char
         return -EINVAL;
     }
     error = ghttp_response_serve_file(r, path);
-    if (error)
+    if (error || is_refused(r))
         return error;
     write_plain(plain, name);
     write_encoded(encoded, name);

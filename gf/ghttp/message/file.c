@@ -11,6 +11,7 @@
 #include <gf/gres/gres.h>
 
 #include "arena.h"
+#include "body_headers.h"
 #include "byte_ranges.h"
 #include "conditions.h"
 #include "http_date.h"
@@ -210,6 +211,15 @@ static off_t total(const struct gf_ranges *ranges)
     return sum;
 }
 
+/* The status's text goes out in the file's place, and what was said of the file would be untrue of it. */
+static void refuse(struct ghttp_request *r, int status)
+{
+    struct gf_body_headers of_file;
+
+    gf_body_headers_take(r, &of_file);
+    ghttp_response_write_status(r, status);
+}
+
 static int send_ranges(struct ghttp_request *r, struct gf_file *file, const char *header)
 {
     struct gf_ranges ranges;
@@ -220,7 +230,7 @@ static int send_ranges(struct ghttp_request *r, struct gf_file *file, const char
             return send_part(r, file, &ranges.items[0]);
         return total(&ranges) > PARTS_MAX ? send_whole(r, file) : send_parts(r, file, &ranges);
     case 416:
-        ghttp_response_write_status(r, 416);
+        refuse(r, 416);
         return set_content_range(r, NULL, file->status.st_size);
     default:
         return send_whole(r, file);
@@ -255,13 +265,15 @@ static int send_as_asked(struct ghttp_request *r, struct gf_file *file, const st
     if (r->response.status != 200)
         return send_whole(r, file);
     if (status == 412) {
-        ghttp_response_write_status(r, 412);
+        refuse(r, 412);
         return 0;
     }
     if (status == 304) {
         ghttp_response_set_status(r, 304);
         ghttp_response_clear(r);
-        return ghttp_response_set_header(r, "Content-Type", NULL);
+        gf_fields_remove(&r->response.headers, "Content-Encoding");
+        gf_fields_remove(&r->response.headers, "Content-Type");
+        return 0;
     }
     return range && gf_conditions_allow_range(asked, version) ? send_ranges(r, file, range) : send_whole(r, file);
 }
