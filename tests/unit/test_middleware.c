@@ -848,6 +848,43 @@ Test(middleware, a_handler_that_reads_its_body_itself_is_answered_for_when_it_re
     cr_expect(eq(int, served, 1));
 }
 
+static void outstay_with_headers(ghttp_request *request)
+{
+    ghttp_response_set_header(request, "Content-Encoding", "br");
+    ghttp_response_set_header(request, "ETag", "\"x\"");
+    ghttp_response_set_header(request, "X-Request-Id", "7");
+    ghttp_response_redirect(request, "/elsewhere", 303);
+    outstay(request);
+}
+
+static void outstay_and_fail(ghttp_request *request)
+{
+    outstay(request);
+    ghttp_response_fail(request, "too late");
+}
+
+Test(middleware, nothing_of_an_answer_that_came_too_late_describes_the_limits)
+{
+    static const ghttp_timeout limit = {.ms = 20};
+
+    use(ghttp_middleware_timeout, &limit, outstay_with_headers);
+    ghttp_server_bind(s, "/fail", outstay_and_fail);
+    begin_request();
+    r.streamed = true;
+    run();
+    cr_expect(eq(int, r.response.status, 503));
+    cr_expect(eq(str, body(), "Service Unavailable"));
+    cr_expect(eq(str, header("Location"), "(none)"));
+    cr_expect(eq(str, header("ETag"), "(none)"));
+    cr_expect(eq(str, header("Content-Encoding"), "(none)"));
+    cr_expect(eq(str, header("X-Request-Id"), "7"));
+    begin_request();
+    r.target = "/fail";
+    r.streamed = true;
+    run();
+    cr_expect(eq(int, r.response.status, 500), "a failure is one, however late");
+}
+
 Test(middleware, a_time_limit_without_one_is_a_500)
 {
     static const ghttp_timeout limits[] = {{.ms = 0}, {.ms = -1}, {.ms = 86400001}};
