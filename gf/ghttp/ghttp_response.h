@@ -102,7 +102,7 @@ GF_API int ghttp_response_event(ghttp_request *r, const char *event, const char 
  * handler has ended; what it writes besides is not. Symbolic links are followed: the path is the program's own.
  * @param path from the working folder, if it does not begin with '/'.
  * @return 0; -ENOENT for no regular file, -EACCES, -EMFILE, ...: the answer is then a 404, 403, 503 or 500, until the
- *         handler makes it another; -EALREADY after a flush.
+ *         handler makes it another; -EALREADY after a flush, and in a hook after output: nothing has changed then.
  */
 GF_API int ghttp_response_serve_file(ghttp_request *r, const char *path);
 

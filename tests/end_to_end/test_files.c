@@ -371,6 +371,14 @@ Test(files, come_before_routes_and_these_before_folders)
     cr_expect(eq(int, ask("HEAD", "/plain.txt", "")->status, 200));
 }
 
+/* What a hook has begun to stream is the answer. */
+Test(files, do_not_follow_what_a_hook_streams)
+{
+    run("mkdir www/streamed && printf file >www/streamed/x");
+    expect("/streamed/x", 200, "from a hook\n");
+    expect("/streamed/none", 200, "from a hook\n");
+}
+
 Test(files, stand_for_their_folders)
 {
     expect("/site/", 200, "index");

@@ -46,6 +46,12 @@ static void route(ghttp_request *r)
     ghttp_response_writefln(r, "route %s", ghttp_request_path(r));
 }
 
+static void stream(ghttp_request *r)
+{
+    ghttp_response_writeln(r, "from a hook");
+    ghttp_response_flush(r);
+}
+
 static void set(ghttp_server *s, const char *pair)
 {
     char key[64];
@@ -90,6 +96,7 @@ int main(int argc, char **argv)
     ghttp_server_bind(s, "/download", download);
     ghttp_server_bind(s, "/flushed", flushed);
     ghttp_server_bind(s, "/jsonp", jsonp);
+    ghttp_server_bind_hook(s, "/streamed/*", GHTTP_HOOK_BEFORE_SERVE, stream);
     ghttp_server_bind(s, "/route", route);
     ghttp_server_bind(s, "/shadowed.txt", route);
     ghttp_server_bind(s, "/folder", route);

@@ -574,6 +574,30 @@ Test(stages, after_output_nothing_can_be_changed)
     cr_expect(not(r.response.failed));
 }
 
+static const gres_file late_file = {"late.html", (const unsigned char *)"late", 4, 1577836800,
+                                    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+
+static void late_files(ghttp_request *request)
+{
+    cr_expect(eq(int, ghttp_response_serve_file(request, "/proc/self/cmdline"), -EALREADY));
+    cr_expect(eq(int, ghttp_response_serve_file(request, "/none"), -EALREADY));
+    cr_expect(eq(int, ghttp_response_serve_download(request, "/proc/self/cmdline", "x"), -EALREADY));
+    cr_expect(eq(int, ghttp_response_serve_resource(request, &late_file), -EALREADY));
+}
+
+/* The answer is on its way: a file that comes too late must not make an error of it. */
+Test(stages, files_that_come_after_the_output_change_nothing)
+{
+    expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_AFTER_OUTPUT, late_files));
+    expect_bound(ghttp_server_bind(s, "/", hello));
+    expect_run("GET", "/", "hello");
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(str, body(), "hello"));
+    cr_expect(eq(sz, r.response.headers.count, 1));
+    cr_expect(r.response.final);
+    cr_expect(not(gf_response_has_file(&r)));
+}
+
 static void see_final(ghttp_request *request)
 {
     char text[16];

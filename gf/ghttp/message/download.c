@@ -63,7 +63,7 @@ int ghttp_response_serve_download(ghttp_request *r, const char *path, const char
     char plain[NAME_MAX_SIZE + 1], encoded[3 * NAME_MAX_SIZE + 1];
     int error;
 
-    if (r->response.sent)
+    if (gf_response_is_settled(r))
         return -EALREADY;
     if (!name)
         name = slash ? slash + 1 : path;

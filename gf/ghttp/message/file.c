@@ -278,7 +278,7 @@ static int send_as_asked(struct ghttp_request *r, struct gf_file *file, const st
     return range && gf_conditions_allow_range(asked, version) ? send_ranges(r, file, range) : send_whole(r, file);
 }
 
-int gf_file_answer(struct ghttp_request *r, struct gf_file *file)
+static int answer(struct ghttp_request *r, struct gf_file *file)
 {
     struct gf_version version;
     int error = describe(r, file);
@@ -287,13 +287,20 @@ int gf_file_answer(struct ghttp_request *r, struct gf_file *file)
         error = set_version(r, file, &version);
     if (!error)
         error = send_as_asked(r, file, &version);
-    if (file->fd >= 0)
-        close(file->fd);
-    file->fd = -1;
     if (error) {
         gf_response_reset(r);
         ghttp_response_write_status(r, 500);
     }
+    return error;
+}
+
+int gf_file_answer(struct ghttp_request *r, struct gf_file *file)
+{
+    int error = gf_response_is_settled(r) ? -EALREADY : answer(r, file);
+
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = -1;
     return error;
 }
 
@@ -304,7 +311,7 @@ int ghttp_response_serve_file(ghttp_request *r, const char *path)
     struct gf_file file = {.name = path};
     int error;
 
-    if (r->response.sent)
+    if (gf_response_is_settled(r))
         return -EALREADY;
     if (!path)
         return gf_file_refuse(r, -EINVAL);
@@ -322,7 +329,7 @@ int ghttp_response_serve_resource(ghttp_request *r, const gres_file *resource)
 {
     struct gf_file file = {.fd = -1};
 
-    if (r->response.sent)
+    if (gf_response_is_settled(r))
         return -EALREADY;
     if (!resource)
         return gf_file_refuse(r, -ENOENT);

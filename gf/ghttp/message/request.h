@@ -185,6 +185,8 @@ void gf_response_take_back(struct ghttp_request *r);
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size);
 /* size bytes that live as long as the process become the body, without a copy. */
 void gf_response_set_file_bytes(struct ghttp_request *r, const void *bytes, off_t size);
+/* Whether status and headers are what they will be: on the wire, or final. */
+bool gf_response_is_settled(const struct ghttp_request *r);
 /* Whether the body is a file's, by descriptor or by bytes: it is sent when the handler has ended. */
 bool gf_response_has_file(const struct ghttp_request *r);
 

@@ -42,6 +42,11 @@ bool gf_response_has_file(const struct ghttp_request *r)
     return r->response.file_fd >= 0 || r->response.file_bytes;
 }
 
+bool gf_response_is_settled(const struct ghttp_request *r)
+{
+    return r->response.sent || r->response.final;
+}
+
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size)
 {
     if (r->response.final) {
@@ -198,7 +203,7 @@ void ghttp_response_clear(ghttp_request *r)
 
 void ghttp_response_set_status(ghttp_request *r, int status)
 {
-    if (r->response.sent || r->response.final)
+    if (gf_response_is_settled(r))
         return;
     if (status >= 200 && status <= 599)
         r->response.status = status;
@@ -272,7 +277,7 @@ int gf_response_put_header(struct ghttp_request *r, struct gf_field *replaced, c
 
 int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value)
 {
-    if (r->response.sent || r->response.final)
+    if (gf_response_is_settled(r))
         return -EALREADY;
     if (!name || !gf_is_token(name, strlen(name)) || is_reserved(name, value))
         return -EINVAL;

@@ -187,9 +187,10 @@ static void finish(const struct gf_chain *chain, struct ghttp_request *r)
     gf_request_run_before_output(r); /* last, so that a response that was replaced has its cookies too */
 }
 
+/* What a hook has begun to stream is the answer; a file would be sent behind it. */
 static bool serve_file(const struct gf_chain *chain, struct ghttp_request *r)
 {
-    const struct gf_chain_files *files = files_for(chain, r);
+    const struct gf_chain_files *files = r->response.sent ? NULL : files_for(chain, r);
     return files && files->serve(files, r);
 }
 
