@@ -637,6 +637,30 @@ Test(middleware, gzip_leaves_alone_what_is_compressed_already)
     cr_expect(eq(str, header("Vary"), "origin, accept-encoding"));
 }
 
+static void text_among_many_headers(ghttp_request *request)
+{
+    char name[16];
+
+    for (int i = 0; i < 63; i++) {
+        snprintf(name, sizeof(name), "X-%d", i);
+        ghttp_response_set_header(request, name, "x");
+    }
+    text(request);
+}
+
+/* Whatever goes wrong, the body as it is is a right answer. */
+Test(middleware, without_room_for_its_headers_nothing_is_compressed)
+{
+    use(ghttp_middleware_compress, NULL, text_among_many_headers);
+    cr_expect(not(is_compressed("/?name=X-63&value=full", "gzip")), "no room for Vary");
+    cr_expect(eq(int, r.response.status, 500), "nor is there for a Content-Type");
+    cr_expect(not(is_compressed("/?name=Content-Type&value=text/plain", "gzip")));
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(sz, r.response.body.size, 1024));
+    cr_expect(eq(str, header("Vary"), "(none)"));
+    cr_expect(not(is_compressed("/?name=Vary&value=Origin", "gzip")), "no room for Content-Encoding");
+}
+
 /* ---- proxies ---- */
 
 static void tell_client(ghttp_request *request)
