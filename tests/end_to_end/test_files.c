@@ -469,6 +469,14 @@ Test(files, compressed_before_are_sent_to_who_takes_them)
     expect_header(a, "Vary", NULL);
 }
 
+Test(files, compressed_before_add_to_what_the_answer_varies_by)
+{
+    expect_header(ask("GET", "/z.js?vary=Origin", "Accept-Encoding: br\r\n"), "Vary", "Origin, Accept-Encoding");
+    expect_header(ask("GET", "/z.js?vary=Origin", ""), "Vary", "Origin, Accept-Encoding");
+    expect_header(get("/z.js?vary=accept-encoding"), "Vary", "accept-encoding");
+    expect_header(get("/z.js?vary=*"), "Vary", "*");
+}
+
 static void expect_refusal(const char *target, const char *condition, int status)
 {
     char headers[256];

@@ -52,6 +52,11 @@ static void stream(ghttp_request *r)
     ghttp_response_flush(r);
 }
 
+static void vary(ghttp_request *r)
+{
+    ghttp_response_set_header(r, "Vary", ghttp_request_query(r, "vary"));
+}
+
 static void set(ghttp_server *s, const char *pair)
 {
     char key[64];
@@ -97,6 +102,7 @@ int main(int argc, char **argv)
     ghttp_server_bind(s, "/flushed", flushed);
     ghttp_server_bind(s, "/jsonp", jsonp);
     ghttp_server_bind_hook(s, "/streamed/*", GHTTP_HOOK_BEFORE_SERVE, stream);
+    ghttp_server_bind_hook(s, "/z.js", GHTTP_HOOK_BEFORE_SERVE, vary);
     ghttp_server_bind(s, "/route", route);
     ghttp_server_bind(s, "/shadowed.txt", route);
     ghttp_server_bind(s, "/folder", route);

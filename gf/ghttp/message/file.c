@@ -17,6 +17,7 @@
 #include "http_date.h"
 #include "media_type.h"
 #include "request.h"
+#include "vary.h"
 
 /* Parts are put together in memory; who asks for more in several parts gets the whole file, which costs none. */
 #define PARTS_MAX ((off_t)1 << 20)
@@ -247,8 +248,8 @@ static int describe(struct ghttp_request *r, const struct gf_file *file)
         error = ghttp_response_set_header(r, "Content-Type", gf_media_type(file->name));
     if (!error && file->coding)
         error = ghttp_response_set_header(r, "Content-Encoding", file->coding);
-    if (!error && file->varies && !gf_fields_find(&r->response.headers, "Vary"))
-        error = ghttp_response_set_header(r, "Vary", "Accept-Encoding");
+    if (!error && file->varies)
+        error = gf_vary_add(r, "Accept-Encoding");
     if (!error)
         error = ghttp_response_set_header(r, "Accept-Ranges", "bytes");
     return error;
