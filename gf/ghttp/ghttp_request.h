@@ -260,6 +260,7 @@ GF_API void ghttp_request_next(ghttp_request *r);
 /**
  * Skips the middleware and the handler that have not begun: later calls of ghttp_request_next() do nothing. The caller
  * goes on until it returns, as do those that wait in ghttp_request_next(). Hooks and handlers of statuses still run.
+ * Somebody has to have answered, else the answer is a 500.
  */
 GF_API void ghttp_request_exit(ghttp_request *r);
 /** The same, and skips the hooks that have not begun, but for GHTTP_HOOK_AFTER_OUTPUT, so that what these count is

@@ -23,7 +23,7 @@ GF_BEGIN_DECLS
  * outgrows the memory that a response may take (64 MiB), or memory runs out, the client gets a 500 in its place.
  */
 
-/** Appends text to the body. */
+/** Appends text to the body. "" is an answer too: an empty body. */
 GF_API void ghttp_response_write(ghttp_request *r, const char *text);
 /** Appends text and a line feed. */
 GF_API void ghttp_response_writeln(ghttp_request *r, const char *text);
@@ -38,7 +38,8 @@ GF_API void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_
 GF_API void ghttp_response_write_json(ghttp_request *r, const struct cJSON *json);
 /** Replaces the body by the status and its text: "Not Found". */
 GF_API void ghttp_response_write_status(ghttp_request *r, int status);
-/** The status, 200..599; 200 unless set. Another number makes the answer a 500. */
+/** The status, 200..599; 200 unless set. To set it is an answer, also 200 without a body. Another number makes the
+ * answer a 500. */
 GF_API void ghttp_response_set_status(ghttp_request *r, int status);
 /**
  * Makes the answer a 500, whatever was written, and has the reason logged; the first reason counts. Headers that do not

@@ -256,6 +256,7 @@ Test(middleware, responses_have_one_shape)
         {"/status?status=302", "", "(none)"},
         {"/status?type=text/event-stream;charset=utf-8", "", "text/event-stream;charset=utf-8"},
         {"/hello", "hello", "text/plain; charset=utf-8"},
+        {"/", "{\"code\":0,\"message\":\"OK\",\"data\":null}", "application/json"},
     };
 
     use(ghttp_middleware_response, NULL, nothing);

@@ -672,6 +672,82 @@ Test(stages, exit_hook_skips_those_of_the_same_moment)
     expect_run("GET", "/h", "leave-hooks a hello /a served output leave-hooks");
 }
 
+WORD(watch_silently)
+
+static void tag(ghttp_request *request)
+{
+    ghttp_response_set_header(request, "X-Before", "1");
+    ghttp_request_next(request);
+    ghttp_response_set_header(request, "X-Behind", "1");
+}
+
+static void answer_first(ghttp_request *request)
+{
+    ghttp_response_write(request, "first");
+    ghttp_request_next(request);
+}
+
+static void answer_for_silence(ghttp_request *request)
+{
+    ghttp_request_next(request);
+    ghttp_response_writef(request, "%s", (const char *)ghttp_request_value(request, "answer"));
+}
+
+static void leave_a_value(ghttp_request *request)
+{
+    ghttp_request_set_value(request, "answer", "of the middleware");
+}
+
+static void expect_failure(const char *target, const char *why)
+{
+    run("GET", target);
+    cr_expect(eq(int, r.response.status, 500), "%s", target);
+    cr_expect(eq(str, body(), "Internal Server Error"), "%s", target);
+    cr_expect(not(zero(ptr, strstr(logged, why))), "%s: %s", target, logged);
+}
+
+static void expect_success(const char *target, const char *text)
+{
+    run("GET", target);
+    cr_expect(eq(int, r.response.status, 200), "%s", target);
+    cr_expect(eq(str, body(), (char *)text), "%s", target);
+    cr_expect(eq(str, logged, ""), "%s", target);
+}
+
+/* What is round a handler sets headers for any answer, so these are none. */
+Test(stages, a_handler_that_answers_nothing_has_failed_whatever_headers_are_set_round_it)
+{
+    expect_bound(ghttp_server_use(s, tag));
+    expect_bound(ghttp_server_bind_hook(s, "/hook", GHTTP_HOOK_BEFORE_SERVE, answer_first));
+    expect_bound(ghttp_server_bind_hook(s, "/behind", GHTTP_HOOK_AFTER_SERVE, answer_first));
+    expect_bound(ghttp_server_bind_middleware(s, "/first", answer_first));
+    expect_bound(ghttp_server_bind_middleware(s, "/value", answer_for_silence));
+    expect_bound(ghttp_server_bind(s, "/:any", watch_silently));
+    expect_bound(ghttp_server_bind(s, "/value", leave_a_value));
+    expect_bound(ghttp_server_bind(s, "/leave", leave));
+    expect_failure("/x", "the response to GET /x failed: the handler returned without answering");
+    cr_expect(eq(str, header("X-Before"), "1"));
+    expect_failure("/leave", "the handler returned without answering");
+    expect_success("/hook", "first");
+    expect_success("/behind", "first");
+    expect_success("/first", "first");
+    expect_success("/value", "of the middleware");
+}
+
+Test(stages, who_leaves_before_the_handler_has_to_answer)
+{
+    expect_bound(ghttp_server_bind_hook(s, "/h", GHTTP_HOOK_BEFORE_SERVE, leave));
+    expect_bound(ghttp_server_bind_hook(s, "/a", GHTTP_HOOK_BEFORE_SERVE, leave_all));
+    expect_bound(ghttp_server_bind_hook(s, "/b", GHTTP_HOOK_BEFORE_SERVE, answer_first));
+    expect_bound(ghttp_server_bind_hook(s, "/b", GHTTP_HOOK_BEFORE_SERVE, leave));
+    expect_bound(ghttp_server_bind_middleware(s, "/m", watch_silently));
+    expect_bound(ghttp_server_bind(s, "/*", hello));
+    expect_failure("/h", "the handler was not reached, and nobody else has answered");
+    expect_failure("/a", "the handler was not reached");
+    expect_failure("/m", "the handler was not reached");
+    expect_success("/b", "first");
+}
+
 static void fail_late(ghttp_request *request)
 {
     ghttp_response_set_header(request, "X-Outer", "1");

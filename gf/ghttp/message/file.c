@@ -116,10 +116,12 @@ static void send_bytes(struct ghttp_request *r, struct gf_file *file, off_t offs
 
 static int send_whole(struct ghttp_request *r, struct gf_file *file)
 {
-    if (file->status.st_size == 0)
-        ghttp_response_clear(r);
-    else
+    if (file->status.st_size > 0) {
         send_bytes(r, file, 0, file->status.st_size);
+        return 0;
+    }
+    ghttp_response_clear(r);
+    ghttp_response_write(r, ""); /* which is an answer */
     return 0;
 }
 

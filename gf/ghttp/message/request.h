@@ -44,6 +44,8 @@ struct gf_response {
     bool sent;           /* status and headers are on the wire: they cannot be changed any more */
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
     bool final;          /* what is written from now on is ignored */
+    bool answered;       /* somebody has said what the answer is, were it an empty body or the status that it had */
+    bool has_headers;    /* headers were set, since this was last looked at (gf_flow_run_handler()) */
     const char *failure; /* why, for the log */
     /* where in the program's text it failed, as far as that is known: the program's own constants, or NULL */
     const char *failure_file, *failure_function;
@@ -59,6 +61,7 @@ struct gf_way {
     size_t next;                /* number of the middleware whose turn it is */
     unsigned method;            /* for patterns to be compared with: a bit of method.h */
     bool may_go_on;             /* the running middleware has not called ghttp_request_next() yet */
+    bool handled;               /* the handler of the route has run */
     bool refused;               /* answered before it had a path: only status handlers run */
     bool preflight;             /* OPTIONS that asks about another method: that one's handler does not run */
     bool exited;                /* ghttp_request_exit() */

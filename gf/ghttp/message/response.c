@@ -55,6 +55,7 @@ void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t s
     }
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
+    r->response.answered = true;
     r->response.file_fd = fd;
     r->response.file_offset = offset;
     r->response.file_size = size;
@@ -66,6 +67,7 @@ void gf_response_set_file_bytes(struct ghttp_request *r, const void *bytes, off_
         return;
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
+    r->response.answered = true;
     r->response.file_bytes = bytes;
     r->response.file_offset = 0;
     r->response.file_size = size;
@@ -77,6 +79,7 @@ void gf_response_reset(struct ghttp_request *r)
     r->response.headers.count = 0;
     r->response.failed = false;
     r->response.final = false;
+    r->response.answered = r->response.has_headers = false;
     r->response.failure = r->response.failure_file = r->response.failure_function = NULL;
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
@@ -151,14 +154,14 @@ static void check_body(ghttp_request *r, int error)
 
 void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_t size)
 {
+    r->response.answered = true;
     if (can_write(r) && size > 0)
         check_body(r, gf_buffer_append(&r->response.body, data, size));
 }
 
 void ghttp_response_write(ghttp_request *r, const char *text)
 {
-    if (text)
-        ghttp_response_write_bytes(r, text, strlen(text));
+    ghttp_response_write_bytes(r, text, text ? strlen(text) : 0);
 }
 
 void ghttp_response_writeln(ghttp_request *r, const char *text)
@@ -170,6 +173,7 @@ void ghttp_response_writeln(ghttp_request *r, const char *text)
 __attribute__((format(printf, 2, 0))) static void write_formatted(ghttp_request *r, const char *format,
                                                                   va_list arguments)
 {
+    r->response.answered = true;
     if (can_write(r))
         check_body(r, gf_buffer_vprintf(&r->response.body, format, arguments));
 }
@@ -205,6 +209,7 @@ void ghttp_response_set_status(ghttp_request *r, int status)
 {
     if (gf_response_is_settled(r))
         return;
+    r->response.answered = true;
     if (status >= 200 && status <= 599)
         r->response.status = status;
     else
@@ -269,6 +274,7 @@ int gf_response_put_header(struct ghttp_request *r, struct gf_field *replaced, c
     const char *name_copy = gf_arena_strdup(r->arena, name);
     if (!value_copy || !name_copy)
         return -ENOMEM;
+    r->response.has_headers = true;
     if (!replaced)
         return gf_fields_add(&r->response.headers, r->arena, name_copy, value_copy);
     *replaced = (struct gf_field){.name = name_copy, .value = value_copy};
@@ -361,6 +367,7 @@ int ghttp_response_flush(ghttp_request *r)
         return -EIO;
     if (r->response.final)
         return -EALREADY;
+    r->response.answered = true;
     if (gf_response_has_file(r)) /* it is sent when the handler has ended */
         return 0;
     if (!r->transport)

@@ -187,6 +187,14 @@ static void finish(const struct gf_chain *chain, struct ghttp_request *r)
     gf_request_run_before_output(r); /* last, so that a response that was replaced has its cookies too */
 }
 
+/* An empty 200 that nobody meant would look as if all were well. */
+static void expect_answer(struct ghttp_request *r)
+{
+    if (!r->response.answered)
+        (ghttp_response_fail)(r, r->way.handled ? "the handler returned without answering"
+                                                : "the handler was not reached, and nobody else has answered");
+}
+
 /* What a hook has begun to stream is the answer; a file would be sent behind it. */
 static bool serve_file(const struct gf_chain *chain, struct ghttp_request *r)
 {
@@ -202,6 +210,7 @@ static void run_stages(struct ghttp_request *r)
         if (r->way.exited || !serve_file(r->way.chain, r))
             gf_flow_serve(r);
         gf_flow_run_hooks(r, GHTTP_HOOK_AFTER_SERVE);
+        expect_answer(r);
     }
     if (r->response.failed && !r->response.sent)
         replace_failed(r->way.chain, r);
@@ -225,9 +234,10 @@ void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r)
     }
     if (!serve_file(chain, r)) {
         if (r->route)
-            r->route->handler(r);
+            gf_flow_run_handler(r);
         else
             answer_unrouted(chain, r);
+        expect_answer(r);
     }
     finish(chain, r);
 }

@@ -84,10 +84,20 @@ void gf_flow_answer_allowed(struct ghttp_request *r, unsigned methods)
         ghttp_response_fail(r, "its headers leave no room for Allow");
 }
 
+/* A header that it sets is an answer of it; one that middleware has set before is none. */
+void gf_flow_run_handler(struct ghttp_request *r)
+{
+    r->way.handled = true;
+    r->response.has_headers = false;
+    r->route->handler(r);
+    if (r->response.has_headers)
+        r->response.answered = true;
+}
+
 static void serve_innermost(struct ghttp_request *r)
 {
     if (r->route && !r->way.preflight)
-        r->route->handler(r);
+        gf_flow_run_handler(r);
     else if (r->allowed_methods)
         gf_flow_answer_allowed(r, r->allowed_methods);
     else
