@@ -97,6 +97,11 @@ static void start_with_links(void)
     begin("followLinks=true", NULL);
 }
 
+static void start_with_lists_of_links(void)
+{
+    begin("followLinks=true", "indexFolder=true");
+}
+
 static void stop(void)
 {
     client_close(client);
@@ -109,6 +114,7 @@ static void stop(void)
 TestSuite(files, .init = start, .fini = stop, .timeout = 60);
 TestSuite(files_and_links, .init = start_with_links, .fini = stop, .timeout = 60);
 TestSuite(files_and_pairs, .init = start_with_pairs, .fini = stop, .timeout = 60);
+TestSuite(files_and_lists_of_links, .init = start_with_lists_of_links, .fini = stop, .timeout = 60);
 TestSuite(files_and_lists, .init = start_with_lists, .fini = stop, .timeout = 60);
 
 /* The answer to a request with these headers, each with its CRLF. */
@@ -533,6 +539,34 @@ Test(files_and_lists, name_what_there_is)
     cr_assert(eq(ptr, strstr(a->body, ".hidden"), NULL));
     cr_assert(ne(ptr, strstr(a->body, "<a href=\"./sub/\">sub/</a>"), NULL));
     expect("/folder/%3Cb%3E%26%22x%22%20%2541.txt", 200, "evil");
+}
+
+static bool lists(const char *target, const char *text)
+{
+    const struct answer *a = get(target);
+
+    cr_expect(eq(int, a->status, 200), "%s", target);
+    return strstr(a->body, text) != NULL;
+}
+
+/* What cannot be fetched is not told of: not that it is there, nor its size. */
+Test(files_and_lists_of_links, name_what_stays_in_the_folder)
+{
+    run("cd www/folder && ln -s ../plain.txt up.txt && ln -s sub subdir && ln -s ../../secret/s out.txt &&"
+        " ln -s ../../secret outdir && ln -s none dangling && ln -s /etc/passwd etc && ln -s ../fifo pipe");
+    client_close(client);
+    client = client_connect_port(only_port);
+    cr_expect(lists("/folder/", ">up.txt</a></td><td>10</td>"));
+    cr_expect(lists("/folder/", ">subdir/</a></td>"));
+    cr_expect(not(lists("/folder/", "out.txt")));
+    cr_expect(not(lists("/folder/", "outdir")));
+    cr_expect(not(lists("/folder/", "dangling")));
+    cr_expect(not(lists("/folder/", ">etc<")));
+    cr_expect(not(lists("/folder/", "pipe")));
+    cr_expect(lists("/", ">link.txt</a></td><td>10</td>"));
+    cr_expect(not(lists("/", "out.txt")));
+    expect("/folder/up.txt", 200, "0123456789");
+    expect("/folder/out.txt", 404, NULL);
 }
 
 Test(files, need_no_route)
