@@ -739,6 +739,27 @@ Test(middleware, lists_of_proxies_that_are_none)
     cr_expect(zero(int, ghttp_server_trust_proxies(s, "0.0.0.0/0,::/0")));
 }
 
+/* Which of them is wrong, and why, also at the end of a list that is full. */
+static void expect_last_of(int count, const char *last, const char *reason)
+{
+    char list[8192] = "";
+
+    for (int i = 1; i < count; i++)
+        snprintf(list + strlen(list), sizeof(list) - strlen(list), "10.0.0.%d,", i % 256);
+    snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s", last);
+    s->error[0] = '\0';
+    cr_expect(eq(int, ghttp_server_trust_proxies(s, list), reason ? -EINVAL : 0), "%d", count);
+    if (reason)
+        cr_expect(not(zero(ptr, strstr(ghttp_server_error(s), reason))), "%s", ghttp_server_error(s));
+}
+
+Test(middleware, lists_of_proxies_that_are_full)
+{
+    expect_last_of(256, "nowhere", "\"nowhere\" is no address and no network");
+    expect_last_of(257, "10.1.1.1", "\"10.1.1.1\" is one network too many; 256 fit");
+    expect_last_of(256, "10.1.1.1", NULL);
+}
+
 /* ---- other codings ---- */
 
 /* The Content-Encoding of the answer to who accepts this. */

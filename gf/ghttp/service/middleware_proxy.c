@@ -171,6 +171,25 @@ static bool parse_network(const char *text, size_t size, struct network *network
     return bits <= most;
 }
 
+/* 0; on an error the sentence is on the server. */
+static int parse_list(ghttp_server *s, const char *call, const char *list, struct proxies *proxies)
+{
+    for (const char *at = list; *(at += strspn(at, ", \t"));) {
+        size_t size = strcspn(at, ", \t");
+        int shown = (int)(size < 100 ? size : 100);
+
+        if (proxies->count == NETWORKS_MAX)
+            return gf_server_fail(s, -EINVAL, "%s: \"%.*s\" is one network too many; %d fit", call, shown, at,
+                                  NETWORKS_MAX);
+        if (!parse_network(at, size, &proxies->networks[proxies->count]))
+            return gf_server_fail(s, -EINVAL, "%s: \"%.*s\" is no address and no network like 10.0.0.0/8", call, shown,
+                                  at);
+        proxies->count++;
+        at += size;
+    }
+    return proxies->count ? 0 : gf_server_fail(s, -EINVAL, "%s: the list is empty", call);
+}
+
 int ghttp_server_trust_proxies(ghttp_server *s, const char *list)
 {
     static const char call[] = "ghttp_server_trust_proxies()";
@@ -182,27 +201,10 @@ int ghttp_server_trust_proxies(ghttp_server *s, const char *list)
     proxies = calloc(1, sizeof(*proxies));
     if (!proxies)
         return gf_server_fail(s, -ENOMEM, "%s: out of memory", call);
-    for (const char *at = list ? list : ""; *(at += strspn(at, ", \t"));) {
-        size_t size = strcspn(at, ", \t");
-
-        if (proxies->count == NETWORKS_MAX || !parse_network(at, size, &proxies->networks[proxies->count++])) {
-            result = gf_server_fail(s, -EINVAL, "%s: \"%.*s\" is %s", call, (int)(size < 100 ? size : 100), at,
-                                    proxies->count == NETWORKS_MAX ? "one network too many; 256 fit"
-                                                                   : "no address and no network like 10.0.0.0/8");
-            goto fail;
-        }
-        at += size;
-    }
-    if (!proxies->count) {
-        result = gf_server_fail(s, -EINVAL, "%s: the list is empty", call);
-        goto fail;
-    }
-    result = ghttp_server_use_with(s, find_client, proxies);
+    result = parse_list(s, call, list ? list : "", proxies);
+    if (!result)
+        result = ghttp_server_use_with(s, find_client, proxies);
     if (result < 0)
-        goto fail;
-    return 0;
-
-fail:
-    free(proxies);
-    return result;
+        free(proxies);
+    return result < 0 ? result : 0;
 }
