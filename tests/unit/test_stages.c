@@ -422,7 +422,7 @@ Test(stages, mistakes_with_groups_are_sentences)
     cr_expect(eq(int, ghttp_group_get(g, "x", hello), -EINVAL));
     expect_error("ghttp_group_get(): pattern \"x\": the path must begin with '/'");
     cr_expect(eq(int, ghttp_group_get(g, "POST:/x", hello), -EINVAL));
-    expect_error("the path must begin with '/'");
+    expect_error("pattern \"POST:/x\": the call says the method; patterns with one are for ghttp_group_bind()");
     cr_expect(eq(int, ghttp_group_bind(g, "BREW:/x", hello), -EINVAL));
     expect_error("no method");
     cr_expect(eq(int, ghttp_group_bind(g, "/x@other.org", hello), -EINVAL));
