@@ -47,7 +47,8 @@ GF_API void ghttp_middleware_cors(ghttp_request *r);
  */
 GF_API void ghttp_middleware_response(ghttp_request *r);
 
-/** Answers 400 (code 53) to a body that is not JSON; requests without a body go on. No argument. */
+/** Answers 400 (code 53) to a body that is not JSON; requests without a body go on, and those whose handler reads the
+ * body itself (ghttp_server_bind_streaming()). No argument. */
 GF_API void ghttp_middleware_json_body(ghttp_request *r);
 
 /** A user and his password. */

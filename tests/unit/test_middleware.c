@@ -321,6 +321,18 @@ Test(middleware, bodies_must_be_json)
     }
 }
 
+/* It is not there yet when the middleware runs. */
+Test(middleware, bodies_that_handlers_read_themselves_are_theirs_to_judge)
+{
+    use(ghttp_middleware_json_body, NULL, hello);
+    begin_request();
+    r.method = "POST";
+    r.streamed = true;
+    run();
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(int, served, 1));
+}
+
 /* ---- authentication ---- */
 
 static bool ask_somebody(ghttp_request *request, const char *name, const char *password)
