@@ -18,6 +18,8 @@ GF_BEGIN_DECLS
  * For ghttp_server_use_with(), ghttp_server_bind_middleware_with() and ghttp_group_use_with(), with their options as
  * the argument. Options, and all texts in them, stay the caller's and live as long as the server; a member that is zero
  * has its default.
+ *
+ * None of it runs for the files that the server serves by itself (ghttp_files.h), authentication and limits included.
  */
 
 /** Whose pages a browser lets read the answers of this server. */

@@ -377,6 +377,26 @@ Test(files, come_before_routes_and_these_before_folders)
     cr_expect(eq(int, ask("HEAD", "/plain.txt", "")->status, 200));
 }
 
+/* Middleware does not run for files, so it guards none; a hook does, whatever way the path is written. */
+Test(files, are_guarded_by_hooks_and_not_by_middleware)
+{
+    static const char *const targets[] = {"/members/a.txt",    "/members",           "/members/",
+                                          "//members///a.txt", "/%6dembers/%61.txt", "/members/none",
+                                          "/members/a.txt?x",  "/members/sub",       "http://a/members/a.txt"};
+
+    run("mkdir -p www/members/sub && printf members >www/members/a.txt && printf i >www/members/index.html");
+    for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
+        expect(targets[i], 401, "Unauthorized");
+        cr_expect(eq(int, ask("HEAD", targets[i], "Range: bytes=0-1\r\n")->status, 401), "%s", targets[i]);
+    }
+    const struct answer *a = ask("GET", "/members/a.txt", "Authorization: me\r\n");
+    cr_expect(eq(int, a->status, 200), "the middleware does not run");
+    cr_expect(eq(str, a->body, "members"));
+    cr_expect(eq(int, ask("GET", "/members/none", "Authorization: me\r\n")->status, 403), "here it does");
+    cr_expect(eq(int, ask("GET", "/x%2f..%2fmembers/a.txt", "")->status, 404));
+    cr_expect(eq(int, ask("GET", "/assets/../members/a.txt", "")->status, 404));
+}
+
 /* What a hook has begun to stream is the answer. */
 Test(files, do_not_follow_what_a_hook_streams)
 {

@@ -46,6 +46,19 @@ static void route(ghttp_request *r)
     ghttp_response_writefln(r, "route %s", ghttp_request_path(r));
 }
 
+static void members_only(ghttp_request *r)
+{
+    if (ghttp_request_header(r, "Authorization"))
+        return;
+    ghttp_response_write_status(r, 401);
+    ghttp_request_exit(r);
+}
+
+static void refuse(ghttp_request *r)
+{
+    ghttp_response_write_status(r, 403);
+}
+
 static void stream(ghttp_request *r)
 {
     ghttp_response_writeln(r, "from a hook");
@@ -101,6 +114,8 @@ int main(int argc, char **argv)
     ghttp_server_bind(s, "/download", download);
     ghttp_server_bind(s, "/flushed", flushed);
     ghttp_server_bind(s, "/jsonp", jsonp);
+    ghttp_server_bind_hook(s, "/members/*", GHTTP_HOOK_BEFORE_SERVE, members_only);
+    ghttp_server_bind_middleware(s, "/members/*", refuse);
     ghttp_server_bind_hook(s, "/streamed/*", GHTTP_HOOK_BEFORE_SERVE, stream);
     ghttp_server_bind_hook(s, "/z.js", GHTTP_HOOK_BEFORE_SERVE, vary);
     ghttp_server_bind(s, "/route", route);
