@@ -76,7 +76,8 @@ GF_API size_t ghttp_request_each(ghttp_request *r, const char *prefix, ghttp_pai
  * @return 0, -EINVAL without a name, or -ENOMEM.
  */
 GF_API int ghttp_request_set_param(ghttp_request *r, const char *name, const char *value);
-/** Whether the query or the body is bad: a form or an application/json that cannot be read. */
+/** Whether the query or the body is bad: a form or an application/json that cannot be read, or takes too much memory.
+ */
 GF_API bool ghttp_request_is_malformed(ghttp_request *r);
 /** What a `:name`, `*name` or `{name}` of the pattern stood for, percent-decoded. */
 GF_API const char *ghttp_request_router(ghttp_request *r, const char *name);
@@ -113,7 +114,8 @@ GF_API bool ghttp_request_get_bool(ghttp_request *r, const char *name, bool fall
  * @return the bytes, with a 0 after the last, never NULL.
  */
 GF_API const void *ghttp_request_body(ghttp_request *r, size_t *ret_size);
-/** The body as JSON, parsed once and freed with the request; NULL when it is none. */
+/** The body as JSON, parsed once and freed with the request; NULL when it is none, would take more than 64 MiB as a
+ * tree or is nested deeper than 1,000 levels. */
 GF_API struct cJSON *ghttp_request_json(ghttp_request *r);
 
 /* ---- requests: bodies piece by piece ------------------------------------------------------------- */
@@ -309,6 +311,7 @@ GF_API void ghttp_request_next(ghttp_request *r);
 /**
  * Skips the middleware and the handler that have not begun: later calls of ghttp_request_next() do nothing. The caller
  * goes on until it returns, as do those that wait in ghttp_request_next(). Hooks and handlers of statuses still run.
+ * Somebody has to have answered, else the answer is a 500.
  */
 GF_API void ghttp_request_exit(ghttp_request *r);
 /** The same, and skips the hooks that have not begun, but for GHTTP_HOOK_AFTER_OUTPUT, so that what these count is

@@ -24,7 +24,7 @@ GF_BEGIN_DECLS
  * outgrows the memory that a response may take (64 MiB), or memory runs out, the client gets a 500 in its place.
  */
 
-/** Appends text to the body. */
+/** Appends text to the body. "" is an answer too: an empty body. */
 GF_API void ghttp_response_write(ghttp_request *r, const char *text);
 /** Appends text and a line feed. */
 GF_API void ghttp_response_writeln(ghttp_request *r, const char *text);
@@ -39,7 +39,8 @@ GF_API void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_
 GF_API void ghttp_response_write_json(ghttp_request *r, const struct cJSON *json);
 /** Replaces the body by the status and its text: "Not Found". */
 GF_API void ghttp_response_write_status(ghttp_request *r, int status);
-/** The status, 200..599; 200 unless set. Another number makes the answer a 500. */
+/** The status, 200..599; 200 unless set. To set it is an answer, also 200 without a body. Another number makes the
+ * answer a 500. */
 GF_API void ghttp_response_set_status(ghttp_request *r, int status);
 /**
  * Makes the answer a 500, whatever was written, and has the reason logged; the first reason counts. Headers that do not
@@ -89,10 +90,11 @@ GF_API void ghttp_response_redirect_back(ghttp_request *r, int status);
  * Sends what the response has so far and goes on: from the first flush on it is a stream, in chunks, of any length;
  * status and headers are on the wire and can no longer be changed. Waits while the client takes less than is written.
  * Nobody else waits with it.
- * @return 0; -EPIPE: the client has gone, the handler had better end; -EAGAIN: every thread is taken, the response
- *         is collected further; -EIO: it has failed before; -EALREADY: it is final; -ENOTSUP: it runs within
- *         ghttp_middleware_timeout(), and is collected further; -EBUSY: it is in the middle of a body that it reads
- * itself (ghttp_request_read()), and is collected further; -ENOMEM.
+ * @return 0; -EPIPE: the client has gone, or has all that there is for it (the head, of HEAD, 204 and 304), and the
+ *         handler had better end; -EAGAIN: every thread is taken, the response is collected further; -EIO: it has
+ *         failed before; -EALREADY: it is final; -ENOTSUP: it runs within ghttp_middleware_timeout(), and is collected
+ *         further; -EBUSY: it is in the middle of a body that it reads itself (ghttp_request_read()), and is collected
+ *         further; -ENOMEM.
  */
 GF_API int ghttp_response_flush(ghttp_request *r);
 
@@ -157,7 +159,7 @@ GF_API int ghttp_response_recover(ghttp_request *r);
  * handler has ended; what it writes besides is not. Symbolic links are followed: the path is the program's own.
  * @param path from the working folder, if it does not begin with '/'.
  * @return 0; -ENOENT for no regular file, -EACCES, -EMFILE, ...: the answer is then a 404, 403, 503 or 500, until the
- *         handler makes it another; -EALREADY after a flush.
+ *         handler makes it another; -EALREADY after a flush, and in a hook after output: nothing has changed then.
  */
 GF_API int ghttp_response_serve_file(ghttp_request *r, const char *path);
 

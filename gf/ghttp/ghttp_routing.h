@@ -59,11 +59,13 @@ GF_API int ghttp_server_routes(ghttp_server *s, void (*fn)(const ghttp_route *ro
  * Middleware is a handler that runs round others: what it does before ghttp_request_next(r) comes before them, what
  * it does afterwards sees their response, and where it does not call it, nothing further in runs. docs/routing.md
  * tells the order of everything.
+ *
+ * What a server answers by itself with a file (ghttp_files.h) runs no middleware, only hooks: these have to guard it.
  */
 
 /**
- * Middleware for every request of the server, also for those that find no route (404, 405, OPTIONS). It runs
- * before that of patterns and groups, in the order of these calls.
+ * Middleware for every request of the server but those for its files, also for those that find no route (404, 405,
+ * OPTIONS). It runs before that of patterns and groups, in the order of these calls.
  * @return 0 or a negative errno. Thread: before start.
  */
 GF_API int ghttp_server_use(ghttp_server *s, ghttp_handler *middleware);
@@ -72,9 +74,10 @@ GF_API int ghttp_server_use(ghttp_server *s, ghttp_handler *middleware);
 GF_API int ghttp_server_use_with(ghttp_server *s, ghttp_handler *middleware, void *arg);
 
 /**
- * Middleware for the requests that a pattern `[METHOD:]/path[@domain]` fits, whether they find a route or not; the
- * pattern of the route does not matter. Runs after that of ghttp_server_use() and before that of groups, in the order
- * of these calls. What is bound for GET runs for HEAD too. Parameters of the pattern are given to nobody.
+ * Middleware for the requests that a pattern `[METHOD:]/path[@domain]` fits, but those for files, whether they find a
+ * route or not; the pattern of the route does not matter. Runs after that of ghttp_server_use() and before that of
+ * groups, in the order of these calls. What is bound for GET runs for HEAD too. Parameters of the pattern are given to
+ * nobody.
  * @return 0 or a negative errno. Thread: before start.
  */
 GF_API int ghttp_server_bind_middleware(ghttp_server *s, const char *pattern, ghttp_handler *middleware);
@@ -85,16 +88,17 @@ GF_API int ghttp_server_bind_middleware_with(ghttp_server *s, const char *patter
 
 /** The moments of a request at which hooks run, in this order. */
 typedef enum ghttp_hook {
-    GHTTP_HOOK_BEFORE_SERVE,  /**< before middleware and handler */
+    GHTTP_HOOK_BEFORE_SERVE,  /**< before a file, or middleware and handler */
     GHTTP_HOOK_AFTER_SERVE,   /**< after them */
     GHTTP_HOOK_BEFORE_OUTPUT, /**< after the handlers of statuses: the last moment to change the response */
     GHTTP_HOOK_AFTER_OUTPUT   /**< the response is final and is about to be sent: what is written is ignored */
 } ghttp_hook;
 
 /**
- * A hook: runs at a moment of every request that the pattern fits, whether it finds a route or not. Hooks of one moment
- * run in the precedence of their patterns, the most specific first (as routes have it), then in the order of these
- * calls.
+ * A hook: runs at a moment of every request that the pattern fits, whether it finds a route, a file or neither. One
+ * before serve that answers and calls ghttp_request_exit() keeps file, middleware and handler from being reached. Hooks
+ * of one moment run in the precedence of their patterns, the most specific first (as routes have it), then in the order
+ * of these calls.
  * @return 0 or a negative errno. Thread: before start.
  */
 GF_API int ghttp_server_bind_hook(ghttp_server *s, const char *pattern, ghttp_hook when, ghttp_handler *fn);
@@ -105,10 +109,10 @@ GF_API int ghttp_server_bind_hook_with(ghttp_server *s, const char *pattern, ght
 
 /**
  * A handler for all responses that end with this status (201..599; 200 has none), the library's own (404, 405, 400,
- * 500) included. It finds an empty body; if it writes one, that replaces the one from before, with its Content-Type,
- * and else that one stays. It may change status and headers; a changed status calls no other handlers. Several for one
- * status all run: those of the host first, then in the order of these calls. They do not run for what is refused before
- * it is a request (408, 413, 431, 503).
+ * 500) included. It finds an empty body; if it writes one, that replaces the one from before, with the headers that
+ * describe it (Content-Type, Content-Encoding, ETag, ...), and else that one stays. It may change status and headers; a
+ * changed status calls no other handlers. Several for one status all run: those of the host first, then in the order of
+ * these calls. They do not run for what is refused before it is a request (408, 413, 431, 503).
  * @return 0 or a negative errno. Thread: before start.
  */
 GF_API int ghttp_server_bind_status(ghttp_server *s, int status, ghttp_handler *fn);

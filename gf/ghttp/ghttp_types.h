@@ -20,7 +20,8 @@ typedef struct ghttp_request ghttp_request;
 
 /**
  * What serves a request: plain C that may block as long as it likes. A handler that blocks has its
- * event loop taken away and given to another thread, so that no other request waits for it.
+ * event loop taken away and given to another thread, so that no other request waits for it. One that returns without
+ * having answered (no status, no header, nothing written, not even "") answers 500, and the log says so.
  */
 typedef void ghttp_handler(ghttp_request *r);
 

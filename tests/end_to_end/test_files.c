@@ -97,6 +97,11 @@ static void start_with_links(void)
     begin("followLinks=true", NULL);
 }
 
+static void start_with_lists_of_links(void)
+{
+    begin("followLinks=true", "indexFolder=true");
+}
+
 static void stop(void)
 {
     client_close(client);
@@ -109,6 +114,7 @@ static void stop(void)
 TestSuite(files, .init = start, .fini = stop, .timeout = 60);
 TestSuite(files_and_links, .init = start_with_links, .fini = stop, .timeout = 60);
 TestSuite(files_and_pairs, .init = start_with_pairs, .fini = stop, .timeout = 60);
+TestSuite(files_and_lists_of_links, .init = start_with_lists_of_links, .fini = stop, .timeout = 60);
 TestSuite(files_and_lists, .init = start_with_lists, .fini = stop, .timeout = 60);
 
 /* The answer to a request with these headers, each with its CRLF. */
@@ -454,6 +460,34 @@ Test(files, are_told_to_hooks)
     }
 }
 
+/* Middleware does not run for files, so it guards none; a hook does, whatever way the path is written. */
+Test(files, are_guarded_by_hooks_and_not_by_middleware)
+{
+    static const char *const targets[] = {"/members/a.txt",    "/members",           "/members/",
+                                          "//members///a.txt", "/%6dembers/%61.txt", "/members/none",
+                                          "/members/a.txt?x",  "/members/sub",       "http://a/members/a.txt"};
+
+    run("mkdir -p www/members/sub && printf members >www/members/a.txt && printf i >www/members/index.html");
+    for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
+        expect(targets[i], 401, "Unauthorized");
+        cr_expect(eq(int, ask("HEAD", targets[i], "Range: bytes=0-1\r\n")->status, 401), "%s", targets[i]);
+    }
+    const struct answer *a = ask("GET", "/members/a.txt", "Authorization: me\r\n");
+    cr_expect(eq(int, a->status, 200), "the middleware does not run");
+    cr_expect(eq(str, a->body, "members"));
+    cr_expect(eq(int, ask("GET", "/members/none", "Authorization: me\r\n")->status, 403), "here it does");
+    cr_expect(eq(int, ask("GET", "/x%2f..%2fmembers/a.txt", "")->status, 404));
+    cr_expect(eq(int, ask("GET", "/assets/../members/a.txt", "")->status, 404));
+}
+
+/* What a hook has begun to stream is the answer. */
+Test(files, do_not_follow_what_a_hook_streams)
+{
+    run("mkdir www/streamed && printf file >www/streamed/x");
+    expect("/streamed/x", 200, "from a hook\n");
+    expect("/streamed/none", 200, "from a hook\n");
+}
+
 Test(files, stand_for_their_folders)
 {
     expect("/site/", 200, "index");
@@ -544,6 +578,49 @@ Test(files, compressed_before_are_sent_to_who_takes_them)
     expect_header(a, "Vary", NULL);
 }
 
+Test(files, compressed_before_add_to_what_the_answer_varies_by)
+{
+    expect_header(ask("GET", "/z.js?vary=Origin", "Accept-Encoding: br\r\n"), "Vary", "Origin, Accept-Encoding");
+    expect_header(ask("GET", "/z.js?vary=Origin", ""), "Vary", "Origin, Accept-Encoding");
+    expect_header(get("/z.js?vary=accept-encoding"), "Vary", "accept-encoding");
+    expect_header(get("/z.js?vary=*"), "Vary", "*");
+}
+
+static void expect_refusal(const char *target, const char *condition, int status)
+{
+    char headers[256];
+
+    snprintf(headers, sizeof(headers), "Accept-Encoding: br\r\n%s\r\n", condition);
+    const struct answer *a = ask("GET", target, headers);
+    cr_expect(eq(int, a->status, status), "%s", target);
+    expect_header(a, "Content-Type", "text/plain; charset=utf-8");
+    expect_header(a, "Content-Encoding", NULL);
+    expect_header(a, "Content-Disposition", NULL);
+    expect_header(a, "ETag", NULL);
+    expect_header(a, "Last-Modified", NULL);
+    expect_header(a, "Content-Range", status == 416 ? "bytes */5" : NULL);
+}
+
+/* The text of the refusal is no Brotli, and no version of the file. */
+Test(files, that_are_refused_are_not_described)
+{
+    char target[256];
+
+    expect_refusal("/z.js", "If-Match: \"x\"", 412);
+    expect_header(ask("GET", "/z.js", "Accept-Encoding: br\r\nIf-Match: \"x\"\r\n"), "Vary", "Accept-Encoding");
+    expect_refusal("/z.js", "Range: bytes=5-", 416);
+    snprintf(target, sizeof(target), "/download?path=%s/www/z.js.br", folder);
+    expect_refusal(target, "If-Match: \"x\"", 412);
+    expect_refusal(target, "Range: bytes=5-", 416);
+    char *etag = answer_header(ask("GET", "/z.js", "Accept-Encoding: br\r\n"), "ETag");
+    snprintf(target, sizeof(target), "Accept-Encoding: br\r\nIf-None-Match: %s\r\n", etag);
+    const struct answer *a = ask("GET", "/z.js", target);
+    cr_expect(eq(int, a->status, 304));
+    expect_header(a, "ETag", etag);
+    expect_header(a, "Content-Encoding", NULL);
+    free(etag);
+}
+
 Test(files_and_lists, name_what_there_is)
 {
     const struct answer *a = get("/assets/deep/");
@@ -565,6 +642,34 @@ Test(files_and_lists, name_what_there_is)
     cr_assert(eq(ptr, strstr(a->body, ".hidden"), NULL));
     cr_assert(ne(ptr, strstr(a->body, "<a href=\"./sub/\">sub/</a>"), NULL));
     expect("/folder/%3Cb%3E%26%22x%22%20%2541.txt", 200, "evil");
+}
+
+static bool lists(const char *target, const char *text)
+{
+    const struct answer *a = get(target);
+
+    cr_expect(eq(int, a->status, 200), "%s", target);
+    return strstr(a->body, text) != NULL;
+}
+
+/* What cannot be fetched is not told of: not that it is there, nor its size. */
+Test(files_and_lists_of_links, name_what_stays_in_the_folder)
+{
+    run("cd www/folder && ln -s ../plain.txt up.txt && ln -s sub subdir && ln -s ../../secret/s out.txt &&"
+        " ln -s ../../secret outdir && ln -s none dangling && ln -s /etc/passwd etc && ln -s ../fifo pipe");
+    client_close(client);
+    client = client_connect_port(only_port);
+    cr_expect(lists("/folder/", ">up.txt</a></td><td>10</td>"));
+    cr_expect(lists("/folder/", ">subdir/</a></td>"));
+    cr_expect(not(lists("/folder/", "out.txt")));
+    cr_expect(not(lists("/folder/", "outdir")));
+    cr_expect(not(lists("/folder/", "dangling")));
+    cr_expect(not(lists("/folder/", ">etc<")));
+    cr_expect(not(lists("/folder/", "pipe")));
+    cr_expect(lists("/", ">link.txt</a></td><td>10</td>"));
+    cr_expect(not(lists("/", "out.txt")));
+    expect("/folder/up.txt", 200, "0123456789");
+    expect("/folder/out.txt", 404, NULL);
 }
 
 Test(files, need_no_route)

@@ -70,6 +70,30 @@ static void tell_file(ghttp_request *r)
         ghttp_response_set_header(r, "X-File", ghttp_request_is_file(r) ? "yes" : "no");
 }
 
+static void members_only(ghttp_request *r)
+{
+    if (ghttp_request_header(r, "Authorization"))
+        return;
+    ghttp_response_write_status(r, 401);
+    ghttp_request_exit(r);
+}
+
+static void refuse(ghttp_request *r)
+{
+    ghttp_response_write_status(r, 403);
+}
+
+static void stream(ghttp_request *r)
+{
+    ghttp_response_writeln(r, "from a hook");
+    ghttp_response_flush(r);
+}
+
+static void vary(ghttp_request *r)
+{
+    ghttp_response_set_header(r, "Vary", ghttp_request_query(r, "vary"));
+}
+
 static void set(ghttp_server *s, const char *pair)
 {
     char key[64];
@@ -117,6 +141,10 @@ int main(int argc, char **argv)
     ghttp_server_bind(s, "/content", content);
     ghttp_server_bind(s, "/flushed", flushed);
     ghttp_server_bind(s, "/jsonp", jsonp);
+    ghttp_server_bind_hook(s, "/members/*", GHTTP_HOOK_BEFORE_SERVE, members_only);
+    ghttp_server_bind_middleware(s, "/members/*", refuse);
+    ghttp_server_bind_hook(s, "/streamed/*", GHTTP_HOOK_BEFORE_SERVE, stream);
+    ghttp_server_bind_hook(s, "/z.js", GHTTP_HOOK_BEFORE_SERVE, vary);
     ghttp_server_bind(s, "/route", route);
     ghttp_server_bind(s, "/shadowed.txt", route);
     ghttp_server_bind(s, "/folder", route);

@@ -44,6 +44,8 @@ struct gf_response {
     bool sent;           /* status and headers are on the wire: they cannot be changed any more */
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
     bool final;          /* what is written from now on is ignored */
+    bool answered;       /* somebody has said what the answer is, were it an empty body or the status that it had */
+    bool has_headers;    /* headers were set, since this was last looked at (gf_flow_run_handler()) */
     const char *failure; /* why, for the log; stays when another response has taken its place */
     /* where in the program's text it failed, as far as that is known: the program's own constants, or NULL */
     const char *failure_file, *failure_function;
@@ -59,6 +61,7 @@ struct gf_way {
     size_t next;                /* number of the middleware whose turn it is */
     unsigned method;            /* for patterns to be compared with: a bit of method.h */
     bool may_go_on;             /* the running middleware has not called ghttp_request_next() yet */
+    bool handled;               /* the handler of the route has run */
     bool refused;               /* answered before it had a path: only status handlers run */
     bool preflight;             /* OPTIONS that asks about another method: that one's handler does not run */
     bool exited;                /* ghttp_request_exit() */
@@ -186,6 +189,8 @@ void gf_response_take_back(struct ghttp_request *r);
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size);
 /* size bytes that live as long as the request become the body, without a copy. */
 void gf_response_set_file_bytes(struct ghttp_request *r, const void *bytes, off_t size);
+/* Whether status and headers are what they will be: on the wire, or final. */
+bool gf_response_is_settled(const struct ghttp_request *r);
 /* Whether the body is a file's, by descriptor or by bytes: it is sent when the handler has ended. */
 bool gf_response_has_file(const struct ghttp_request *r);
 

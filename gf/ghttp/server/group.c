@@ -58,7 +58,13 @@ static const char *compose(const ghttp_group *g, const char *call, const char *m
         return NULL;
     }
     split(pattern, &parts);
-    if ((parts.path_size > 0 && parts.path[0] != '/') || (*method && parts.method_size > 0)) {
+    if (*method && parts.method_size > 0) {
+        gf_server_fail(g->server, -EINVAL,
+                       "%s: pattern \"%.200s\": the call says the method; patterns with one are for ghttp_group_bind()",
+                       call, pattern);
+        return NULL;
+    }
+    if (parts.path_size > 0 && parts.path[0] != '/') {
         gf_server_fail(g->server, -EINVAL, "%s: pattern \"%.200s\": the path must begin with '/'", call, pattern);
         return NULL;
     }

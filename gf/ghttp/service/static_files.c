@@ -254,8 +254,10 @@ static int list(struct search *search)
 
     if (bundle)
         return gf_listing_write_bundle(search->r, bundle, folder->name);
+    struct gf_listed_folder listed = {
+        .root = folder->mapping->folder, .name = folder->name, .links = search->files->links};
     folder->mapping = NULL; /* the list takes its descriptor */
-    return gf_listing_write_folder(search->r, folder->file.fd, search->files->links);
+    return gf_listing_write_folder(search->r, folder->file.fd, &listed);
 }
 
 static void send_folder(struct search *search)
