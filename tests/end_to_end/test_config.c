@@ -27,6 +27,7 @@ static void begin(void)
     cr_assert(not(zero(ptr, mkdtemp(folder))));
     snprintf(file, sizeof(file), "%s/config.yaml", folder);
     unsetenv("GF_GCFG_FILE");
+    unsetenv("GF_GCFG_PATH");
     for (int i = 0; i < 3; i++) {
         ports[i] = free_port();
         targets[i] = (struct transport_target){.port = ports[i]};
@@ -166,6 +167,22 @@ Test(config, a_file_that_is_not_there_is_no_start)
 {
     start((const char *[]){"GF_GCFG_FILE=absent.yaml", NULL});
     expect_refusal("absent.yaml: cannot be read: No such file or directory");
+}
+
+/* The command line counts more than the environment, and goes along to the next process. */
+Test(config, the_command_line_names_the_file)
+{
+    static const char *const arguments[] = {"--gf.gcfg.file", "config", "--gf.gcfg.path=.", NULL};
+    static const char *const environment[] = {"GF_GCFG_FILE=absent.yaml", "GF_GCFG_PATH=/absent", NULL};
+
+    write_two("");
+    program = process_start(&(struct process_options){
+        .program = "config", .arguments = arguments, .environment = environment, .folder = folder});
+    cr_assert(not(zero(ptr, program)));
+    cr_assert(zero(int, process_wait_lines(program, "server started listening on [", 2, 20000)));
+    expect_body(1, "s1: 哈喽\n");
+    cr_expect(eq(int, rig_fetch(&targets[0], "/debug/admin/restart", NULL), 200));
+    cr_expect(ne(long, rig_fetch_number(&targets[1], "/pid"), process_pid(program)));
 }
 
 Test(config, an_unknown_key_is_a_warning)

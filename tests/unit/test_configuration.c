@@ -27,6 +27,7 @@ static void begin(void)
     cr_assert(not(zero(ptr, mkdtemp(folder))));
     cr_assert(zero(int, chdir(folder)));
     unsetenv("GF_GCFG_FILE");
+    unsetenv("GF_GCFG_PATH");
     glog_set_writer(keep_line, NULL);
 }
 
@@ -125,6 +126,24 @@ Test(configuration, whose_map_it_is)
     cr_expect(eq(str, error,
                  "config.yaml:6:9: \"name\": the name of a server is what the program gives g_server(), here \"s2\""));
     cr_expect(eq(str, log_lines, ""));
+}
+
+/* GoFrame's other name for the map of servers. */
+Test(configuration, the_map_may_be_called_httpserver)
+{
+    ghttp_server *one = g_server("s1"), *standard = g_server(NULL);
+
+    write_file("config.yaml", "httpserver:\n  serverAgent: all\n  s1: {serverAgent: one}\n");
+    cr_expect(zero(int, read_for(one)), "%s", error);
+    cr_expect(zero(int, read_for(standard)), "%s", error);
+    cr_expect(eq(str, one->settings.server_agent, "one"));
+    cr_expect(eq(str, standard->settings.server_agent, "all"));
+    write_file("config.yaml", "httpserver: {serverAgent: not this}\nserver: {serverAgent: this}\n");
+    cr_expect(zero(int, read_for(standard)), "%s", error);
+    cr_expect(eq(str, standard->settings.server_agent, "this"));
+    write_file("config.yaml", "httpserver: 7\n");
+    cr_expect(eq(int, read_for(standard), -EINVAL));
+    cr_expect(eq(str, error, "config.yaml:1:13: \"httpserver\": this is no map of settings"));
 }
 
 Test(configuration, mistakes_name_file_line_and_key)

@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,17 +234,25 @@ static int take_member(const struct reading *r, const gcfg_node *node)
     return 0;
 }
 
+/* GoFrame has two names for it, of which this is the order. */
+static const gcfg_node *find_servers(const gcfg *cfg)
+{
+    const gcfg_node *servers = gcfg_get(cfg, "server");
+
+    return servers ? servers : gcfg_get(cfg, "httpserver");
+}
+
 /* GoFrame's rule: the server's own map if there is one, else the map of all; never both. */
 static int take_file(struct reading *r)
 {
-    const gcfg_node *all = gcfg_get(r->cfg, "server"), *own = gcfg_node_member(all, r->s->name);
+    const gcfg_node *all = find_servers(r->cfg), *own = gcfg_node_member(all, r->s->name);
     int result = 0;
 
     r->node = own && gcfg_node_kind(own) == GCFG_MAP ? own : all;
     if (!r->node || gcfg_node_kind(r->node) == GCFG_NULL)
         return 0;
     if (gcfg_node_kind(r->node) != GCFG_MAP)
-        return fail_at(r, r->node, "\"server\": this is no map of settings");
+        return fail_at(r, r->node, "\"%s\": this is no map of settings", gcfg_node_key(r->node));
     for (const gcfg_node *node = gcfg_node_first(r->node); node && !result; node = gcfg_node_next(node))
         result = take_member(r, node);
     return result;
@@ -254,25 +261,12 @@ static int take_file(struct reading *r)
 static int read_file(ghttp_server *s, char *error, size_t size)
 {
     struct reading r = {.s = s, .error = error, .size = size};
-    char found[PATH_MAX];
-    const char *path = s->config_file;
-    gcfg *cfg;
-    int result;
+    gcfg *cfg = NULL;
+    int result = s->config_file ? gcfg_load(s->config_file, &cfg, error, size) : gcfg_load_found(&cfg, error, size);
 
-    if (!path) {
-        result = gcfg_find(found, sizeof(found));
-        if (result == -ENOENT)
-            return 0;
-        if (result < 0) {
-            snprintf(error, size, "GF_GCFG_FILE: the path is too long");
-            return result;
-        }
-        path = found;
-    }
-    result = gcfg_load(path, &cfg, error, size);
-    if (result < 0)
+    if (result < 0 || !cfg)
         return result;
-    glog_debug("server \"%s\": reads its settings from %s", s->name, path);
+    glog_debug("server \"%s\": reads its settings from %s", s->name, gcfg_path(cfg));
     r.cfg = cfg;
     result = take_file(&r);
     gcfg_free(cfg);
