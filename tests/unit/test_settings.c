@@ -218,6 +218,22 @@ Test(settings, an_unknown_key_suggests_the_nearest)
     cr_expect(eq(int, set(long_key, "1"), -ENOENT));
 }
 
+/* A key of GoFrame's that means nothing here: the reason, unless it is switched off. */
+Test(settings, a_key_that_is_refused_says_why)
+{
+    cr_expect(eq(int, set("gracefulTimeout", "2"), -ENOTSUP));
+    cr_expect(eq(str, error,
+                 "\"gracefulTimeout\": a restart waits for the new process, not for a time; see "
+                 "gracefulReadyTimeout"));
+    cr_expect(eq(int, set("pprof-enabled", "true"), -ENOTSUP));
+    cr_expect(eq(str, error, "\"pprof-enabled\": profiles are not supported"));
+    cr_expect(zero(int, set("pprof-enabled", "false")));
+    cr_expect(eq(int, set("pprofEnable", "true"), -ENOENT));
+    cr_expect(eq(str, error,
+                 "there is no setting \"pprofEnable\"; did you mean \"pprofEnabled\"? But: profiles are not "
+                 "supported"));
+}
+
 /* ---- the manual -------------------------------------------------------------------------------------------------- */
 
 static char *read_manual(void)

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "setting_keys.h"
+
 #define MINUTE_MS 60000
 #define DAY_MS (24 * 60 * MINUTE_MS)
 /* Browsers keep no cookie longer. */
@@ -247,80 +249,6 @@ static int set_row(struct gf_settings *settings, const struct gf_setting *row, c
     }
 }
 
-/* ---- keys ---- */
-
-/* Lower case, without what does not matter; false: too long for any key. */
-static bool fold_key(const char *key, char *folded, size_t size)
-{
-    size_t length = 0;
-
-    for (; *key; key++) {
-        if (strchr("-_ ", *key))
-            continue;
-        if (length + 1 >= size)
-            return false;
-        folded[length++] = (char)tolower((unsigned char)*key);
-    }
-    folded[length] = 0;
-    return true;
-}
-
-const struct gf_setting *gf_settings_find(const char *key)
-{
-    char wanted[64], known[64];
-
-    if (!fold_key(key, wanted, sizeof(wanted)))
-        return NULL;
-    for (size_t i = 0; i < gf_setting_count; i++)
-        if (fold_key(gf_setting_table[i].key, known, sizeof(known)) && !strcmp(known, wanted))
-            return &gf_setting_table[i];
-    return NULL;
-}
-
-/* Levenshtein's distance of two short words, one row of the matrix at a time. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[65], length = strlen(b);
-
-    for (size_t j = 0; j <= length; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= length; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[length];
-}
-
-static const char *nearest_key(const char *key)
-{
-    char wanted[64], known[64];
-    const char *nearest = gf_setting_table[0].key;
-    size_t least = SIZE_MAX;
-
-    if (!fold_key(key, wanted, sizeof(wanted)))
-        return nearest;
-    for (size_t i = 0; i < gf_setting_count; i++) {
-        size_t far = fold_key(gf_setting_table[i].key, known, sizeof(known)) ? distance(wanted, known) : SIZE_MAX;
-
-        if (far < least) {
-            least = far;
-            nearest = gf_setting_table[i].key;
-        }
-    }
-    return nearest;
-}
-
 /* ---- the room's offers ---- */
 
 int gf_settings_init(struct gf_settings *settings)
@@ -349,15 +277,28 @@ void gf_settings_finish(struct gf_settings *settings)
     }
 }
 
+/* A key that is refused may be switched off: then nothing changes. */
+static int answer_no_setting(const char *key, const char *value, char *error, size_t error_size)
+{
+    const char *reason = gf_setting_refusal(key);
+
+    if (!reason) {
+        gf_setting_explain_unknown(key, error, error_size);
+        return -ENOENT;
+    }
+    if (gf_setting_is_off(value))
+        return 0;
+    snprintf(error, error_size, "\"%.64s\": %s", key, reason);
+    return -ENOTSUP;
+}
+
 static int set_checked(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size)
 {
     const struct gf_setting *row = gf_settings_find(key);
     int result;
 
-    if (!row) {
-        snprintf(error, error_size, "there is no setting \"%.64s\"; did you mean \"%s\"?", key, nearest_key(key));
-        return -ENOENT;
-    }
+    if (!row)
+        return answer_no_setting(key, value, error, error_size);
     result = set_row(settings, row, value);
     if (result == -ERANGE)
         snprintf(error, error_size, "\"%s\": \"%.64s\" is out of range (%lld to %lld)", row->key, value,
@@ -369,10 +310,11 @@ static int set_checked(struct gf_settings *settings, const char *key, const char
 
 int gf_settings_set(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size)
 {
+    const struct gf_setting *row = gf_settings_find(key);
     int result = set_checked(settings, key, value, error, error_size);
 
-    if (!result)
-        settings->set_by_program[gf_settings_find(key) - gf_setting_table] = true;
+    if (!result && row)
+        settings->set_by_program[row - gf_setting_table] = true;
     return result;
 }
 

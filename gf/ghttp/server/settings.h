@@ -114,7 +114,8 @@ void gf_settings_finish(struct gf_settings *settings);
 
 /*
  * Sets one by its key; case, '-', '_' and blanks in the key do not matter. 0; -ENOENT (the sentence in error names
- * the nearest key), -EINVAL, -ENOMEM; then nothing has changed.
+ * the nearest key), -ENOTSUP (a key of GoFrame's that is refused, with the reason; switching it off is fine), -EINVAL,
+ * -ENOMEM; then nothing has changed.
  */
 int gf_settings_set(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size);
 
