@@ -63,6 +63,9 @@ Test(settings, units_of_numbers)
         {"readTimeout", "500ms", 500},         {"readTimeout", "7s", 7000},
         {"readTimeout", "5m", 300000},         {"readTimeout", "2H", 7200000},
         {"readTimeout", "1d", 86400000},       {"workers", "256", 256},
+        {"clientMaxBodySize", "3KiB", 3072},   {"clientMaxBodySize", "7bytes", 7},
+        {"clientMaxBodySize", "2mi", 2 << 20}, {"clientMaxBodySize", "1t", INT64_C(1) << 40},
+        {"readTimeout", "1h30m", 5400000},     {"readTimeout", "1m1s500ms", 61500},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -103,19 +106,12 @@ Test(settings, refuse_what_is_no_number_of_theirs)
     static const struct {
         const char *key, *value;
     } cases[] = {
-        {"clientMaxBodySize", ""},
-        {"clientMaxBodySize", "m"},
-        {"clientMaxBodySize", "8 m"},
-        {"clientMaxBodySize", " 8m"},
-        {"clientMaxBodySize", "-1"},
-        {"clientMaxBodySize", "+1"},
-        {"clientMaxBodySize", "1.5m"},
-        {"clientMaxBodySize", "8s"},
-        {"clientMaxBodySize", "0x10"},
-        {"readTimeout", "5k"},
-        {"readTimeout", "1.5s"},
-        {"readTimeout", "1week"},
-        {"workers", "4s"},
+        {"clientMaxBodySize", ""},     {"clientMaxBodySize", "m"},  {"clientMaxBodySize", "8 m"},
+        {"clientMaxBodySize", " 8m"},  {"clientMaxBodySize", "-1"}, {"clientMaxBodySize", "+1"},
+        {"clientMaxBodySize", "1.5m"}, {"clientMaxBodySize", "8s"}, {"clientMaxBodySize", "0x10"},
+        {"readTimeout", "5k"},         {"readTimeout", "1.5s"},     {"readTimeout", "1h30"},
+        {"readTimeout", "30 1h"},      {"readTimeout", "1h-1m"},    {"readTimeout", "1h "},
+        {"clientMaxBodySize", "1m1k"}, {"readTimeout", "1week"},    {"workers", "4s"},
         {"workers", "four"},
     };
 
@@ -155,6 +151,8 @@ Test(settings, ranges_are_kept)
 Test(settings, numbers_beyond_all_bounds_are_out_of_range)
 {
     cr_expect(eq(int, set("clientMaxBodySize", "99999999999999999999"), -EINVAL));
+    cr_expect(not(zero(ptr, strstr(error, "out of range"))), "%s", error);
+    cr_expect(eq(int, set("readTimeout", "9223372036854775807ms1d"), -EINVAL));
     cr_expect(not(zero(ptr, strstr(error, "out of range"))), "%s", error);
     cr_expect(eq(int, set("clientMaxBodySize", "17179869185g"), -EINVAL));
     cr_expect(not(zero(ptr, strstr(error, "out of range"))), "%s", error);

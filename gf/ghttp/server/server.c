@@ -151,6 +151,15 @@ static int prepare_tls(ghttp_server *s, const struct gf_inheritance *inheritance
     return result;
 }
 
+/* Without a limit it is the largest that can be set, so that no sum of sizes ever overflows; the disk is full before.
+ */
+static size_t largest_body(const struct gf_settings *set)
+{
+    const struct gf_setting *row = gf_settings_find("clientMaxBodySize");
+
+    return (size_t)(set->client_max_body_size ? set->client_max_body_size : row->max);
+}
+
 static int prepare_service(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd, char *error,
                            size_t size)
 {
@@ -164,7 +173,7 @@ static int prepare_service(ghttp_server *s, const struct gf_inheritance *inherit
         .chain = &s->chain,
         .listeners = s->listeners,
         .listener_count = s->listener_count,
-        .limits = {.body = (size_t)set->client_max_body_size,
+        .limits = {.body = largest_body(set),
                    .body_memory = (size_t)set->form_parsing_memory,
                    .header = (size_t)set->max_header_bytes,
                    .read_timeout_ms = (int)set->read_timeout,

@@ -12,6 +12,7 @@
 
 #define MINUTE_MS 60000
 #define DAY_MS (24 * 60 * MINUTE_MS)
+#define TEBI (INT64_C(1) << 40)
 /* Browsers keep no cookie longer. */
 #define COOKIE_AGE_MAX_MS (INT64_C(400) * DAY_MS)
 #define ROW(key, kind, member, fallback, min, max, meaning)                                                            \
@@ -29,9 +30,9 @@ const struct gf_setting gf_setting_table[] = {
     ROW("serverAgent", GF_SETTING_TEXT, server_agent, "GoFrame HTTP Server", 0, 256,
         "the Server header of every answer; empty: none"),
     ROW("keepAlive", GF_SETTING_BOOL, keep_alive, "true", 0, 1, "whether a connection serves more than one request"),
-    ROW("clientMaxBodySize", GF_SETTING_SIZE, client_max_body_size, "8m", 0, INT64_C(1) << 40,
-        "the largest body of a request; more is answered 413"),
-    ROW("formParsingMemory", GF_SETTING_SIZE, form_parsing_memory, "1m", 1024, INT64_C(1) << 40,
+    ROW("clientMaxBodySize", GF_SETTING_SIZE, client_max_body_size, "8m", 0, TEBI,
+        "the largest body of a request; more is answered 413; 0: no limit but the room for it (1t)"),
+    ROW("formParsingMemory", GF_SETTING_SIZE, form_parsing_memory, "1m", 1024, TEBI,
         "how much of a body is held in memory; a larger one is collected in a temporary file, in $TMPDIR or /tmp"),
     ROW("maxHeaderBytes", GF_SETTING_SIZE, max_header_bytes, "10k", 1024, 1 << 20,
         "the largest request line and headers together; more is answered 431 or 414"),
@@ -110,7 +111,7 @@ const struct gf_setting gf_setting_table[] = {
         "the name of that file, letters of the date between braces"),
     ROW("accessLogFormat", GF_SETTING_TEXT, access_log_format, "goframe", 0, 16,
         "what its lines look like: goframe, json, combined"),
-    ROW("rotateSize", GF_SETTING_SIZE, rotate_size, "0", 0, INT64_C(1) << 40,
+    ROW("rotateSize", GF_SETTING_SIZE, rotate_size, "0", 0, TEBI,
         "bytes after which a log file is renamed and a new one begun; 0: not by size"),
     ROW("rotateBackupLimit", GF_SETTING_COUNT, rotate_backup_limit, "0", 0, 100000,
         "old files of each log that are kept, those of other days included; 0: all"),
@@ -164,32 +165,66 @@ struct unit {
     int64_t factor;
 };
 
-static const struct unit sizes[] = {{"", 1},         {"b", 1},       {"k", 1 << 10},  {"kb", 1 << 10}, {"m", 1 << 20},
-                                    {"mb", 1 << 20}, {"g", 1 << 30}, {"gb", 1 << 30}, {NULL, 0}};
+/* GoFrame's, as far as a setting can be so large. */
+static const struct unit sizes[] = {{"", 1},         {"b", 1},        {"bytes", 1},     {"k", 1 << 10},
+                                    {"kb", 1 << 10}, {"ki", 1 << 10}, {"kib", 1 << 10}, {"m", 1 << 20},
+                                    {"mb", 1 << 20}, {"mi", 1 << 20}, {"mib", 1 << 20}, {"g", 1 << 30},
+                                    {"gb", 1 << 30}, {"gi", 1 << 30}, {"gib", 1 << 30}, {"t", TEBI},
+                                    {"tb", TEBI},    {"ti", TEBI},    {"tib", TEBI},    {NULL, 0}};
 static const struct unit durations[] = {{"", 1000},    {"ms", 1}, {"s", 1000}, {"m", MINUTE_MS}, {"h", 60 * MINUTE_MS},
                                         {"d", DAY_MS}, {NULL, 0}};
 static const struct unit counts[] = {{"", 1}, {NULL, 0}};
 
-static int parse_number(const char *value, const struct unit *units, int64_t *ret_number)
+static const struct unit *find_unit(const struct unit *units, const char *name, size_t length)
 {
+    for (; units->name; units++)
+        if (strlen(units->name) == length && !strncasecmp(units->name, name, length))
+            return units;
+    return NULL;
+}
+
+/* One number and its unit, from *at on. */
+static int parse_part(const char **at, const struct unit *units, bool is_alone, int64_t *ret_number)
+{
+    const struct unit *unit;
+    size_t length = 0;
     char *end;
     long long number;
 
-    if (!isdigit((unsigned char)*value))
+    if (!isdigit((unsigned char)**at))
         return -EINVAL;
     errno = 0;
-    number = strtoll(value, &end, 10);
+    number = strtoll(*at, &end, 10);
     if (errno)
         return -ERANGE;
-    for (; units->name; units++) {
-        if (strcasecmp(units->name, end))
-            continue;
-        if (number > INT64_MAX / units->factor)
+    while (isalpha((unsigned char)end[length]))
+        length++;
+    unit = find_unit(units, end, length);
+    if (!unit || (!length && !(is_alone && !*end)))
+        return -EINVAL;
+    if (number > INT64_MAX / unit->factor)
+        return -ERANGE;
+    *at = end + length;
+    *ret_number = number * unit->factor;
+    return 0;
+}
+
+/* Durations may have several parts: 1h30m. */
+static int parse_number(const char *value, const struct unit *units, int64_t *ret_number)
+{
+    int64_t sum = 0, part;
+
+    for (const char *at = value; at == value || *at;) {
+        int result = at == value || units == durations ? parse_part(&at, units, at == value, &part) : -EINVAL;
+
+        if (result < 0)
+            return result;
+        if (part > INT64_MAX - sum)
             return -ERANGE;
-        *ret_number = number * units->factor;
-        return 0;
+        sum += part;
     }
-    return -EINVAL;
+    *ret_number = sum;
+    return 0;
 }
 
 static int parse_bool(const char *value, bool *ret_value)

@@ -15,8 +15,8 @@ enum gf_setting_kind {
     GF_SETTING_TEXT,     /* char * */
     GF_SETTING_BOOL,     /* bool: true, 1, on, yes, false, 0, off, no */
     GF_SETTING_COUNT,    /* int64_t */
-    GF_SETTING_SIZE,     /* int64_t in bytes: 8388608, 8k, 8m, 1g */
-    GF_SETTING_DURATION, /* int64_t in milliseconds: 60 (seconds), 500ms, 60s, 5m, 1h, 1d */
+    GF_SETTING_SIZE,     /* int64_t in bytes: 8388608, 8k, 8m, 1gib, 1t */
+    GF_SETTING_DURATION, /* int64_t in milliseconds: 60 (seconds), 500ms, 60s, 5m, 1h30m, 1d */
 };
 
 /* Rows that the table may have. */
