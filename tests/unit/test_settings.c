@@ -176,6 +176,22 @@ Test(settings, texts_are_copied_and_bounded)
     cr_expect(eq(str, settings.server_agent, ""));
 }
 
+/* A mistake in a token is told without the token. */
+Test(settings, secrets_stand_in_no_message)
+{
+    static const char *const keys[] = {"adminToken", "sessionRedisPass"};
+    char text[1100];
+
+    memset(text, 'S', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+        cr_expect(eq(int, set(keys[i], text), -EINVAL));
+        cr_expect(zero(ptr, strstr(error, "SSS")), "%s", error);
+        cr_expect(not(zero(ptr, strstr(error, keys[i]))), "%s", error);
+        cr_expect(not(zero(ptr, strstr(error, ": the value is out of range (0 to "))), "%s", error);
+    }
+}
+
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
 
 Test(settings, keys_are_folded)

@@ -17,7 +17,12 @@
 #define COOKIE_AGE_MAX_MS (INT64_C(400) * DAY_MS)
 #define ROW(key, kind, member, fallback, min, max, meaning)                                                            \
     {                                                                                                                  \
-        key, kind, offsetof(struct gf_settings, member), fallback, min, max, meaning                                   \
+        key, kind, offsetof(struct gf_settings, member), fallback, min, max, meaning, false                            \
+    }
+/* A text that nobody is to read in a log. */
+#define SECRET_ROW(key, member, max, meaning)                                                                          \
+    {                                                                                                                  \
+        key, GF_SETTING_TEXT, offsetof(struct gf_settings, member), "", 0, max, meaning, true                          \
     }
 
 const struct gf_setting gf_setting_table[] = {
@@ -87,10 +92,9 @@ const struct gf_setting gf_setting_table[] = {
         "whether the first process stays after a restart as a small parent of the new one; always so as process 1"),
     ROW("systemdFdStore", GF_SETTING_BOOL, systemd_fd_store, "false", 0, 1,
         "whether systemd is given the listeners to keep over a crash (FileDescriptorStoreMax)"),
-    ROW("adminToken", GF_SETTING_TEXT, admin_token, "", 0, 256,
-        "opens the admin page to everyone who sends it as `Authorization: Bearer` or types it into its form; empty: "
-        "local "
-        "peers only"),
+    SECRET_ROW("adminToken", admin_token, 256,
+               "opens the admin page to everyone who sends it as `Authorization: Bearer` or types it into its form; "
+               "empty: local peers only"),
     ROW("adminExeFolders", GF_SETTING_TEXT, admin_exe_folders, "", 0, 4096,
         "folders, separated by colons, that newExeFilePath may name a file of; empty: any"),
     ROW("logPath", GF_SETTING_TEXT, log_path, "", 0, 4000,
@@ -146,7 +150,7 @@ const struct gf_setting gf_setting_table[] = {
         "the Redis for sessions: 127.0.0.1:6379, [::1]:6379, name:6379, unix:/run/redis.sock"),
     ROW("sessionRedisUser", GF_SETTING_TEXT, session_redis_user, "", 0, 256,
         "who logs in to it; empty: its default user"),
-    ROW("sessionRedisPass", GF_SETTING_TEXT, session_redis_pass, "", 0, 1024, "the password; empty: no login"),
+    SECRET_ROW("sessionRedisPass", session_redis_pass, 1024, "the password; empty: no login"),
     ROW("sessionRedisDb", GF_SETTING_COUNT, session_redis_db, "0", 0, 1 << 20, "the number of its database"),
     ROW("sessionRedisPrefix", GF_SETTING_TEXT, session_redis_prefix, "gfsession:", 0, 128,
         "what the keys begin with, in front of the session's id"),
@@ -327,6 +331,19 @@ static int answer_no_setting(const char *key, const char *value, char *error, si
     return -ENOTSUP;
 }
 
+static void explain_value(const struct gf_setting *row, const char *value, int result, char *error, size_t error_size)
+{
+    char shown[80] = "the value";
+
+    if (!row->secret)
+        snprintf(shown, sizeof(shown), "\"%.64s\"", value);
+    if (result == -ERANGE)
+        snprintf(error, error_size, "\"%s\": %s is out of range (%lld to %lld)", row->key, shown, (long long)row->min,
+                 (long long)row->max);
+    else
+        snprintf(error, error_size, "\"%s\": %s is not a value for it: %s", row->key, shown, row->meaning);
+}
+
 static int set_checked(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size)
 {
     const struct gf_setting *row = gf_settings_find(key);
@@ -335,11 +352,8 @@ static int set_checked(struct gf_settings *settings, const char *key, const char
     if (!row)
         return answer_no_setting(key, value, error, error_size);
     result = set_row(settings, row, value);
-    if (result == -ERANGE)
-        snprintf(error, error_size, "\"%s\": \"%.64s\" is out of range (%lld to %lld)", row->key, value,
-                 (long long)row->min, (long long)row->max);
-    else if (result < 0)
-        snprintf(error, error_size, "\"%s\": \"%.64s\" is not a value for it: %s", row->key, value, row->meaning);
+    if (result < 0)
+        explain_value(row, value, result, error, error_size);
     return result == -ERANGE ? -EINVAL : result;
 }
 

@@ -102,6 +102,7 @@ struct gf_setting {
     const char *fallback;
     int64_t min, max; /* of numbers, in their unit; of texts the length */
     const char *meaning;
+    bool secret; /* its value stands in no message */
 };
 
 /* The table. */
