@@ -62,6 +62,7 @@ static struct {
     pthread_mutex_t lock;
     struct gf_logger *first;
     bool listens; /* to SIGHUP */
+    bool ends;    /* with the process */
 } loggers = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void set_time_limit(struct timespec *until, int timeout_ms)
@@ -435,14 +436,15 @@ static int join_the_others(struct gf_logger *logger)
     int result = 0;
 
     pthread_mutex_lock(&loggers.lock);
-    if (!loggers.listens) {
+    if (logger->file.folder &&
+        !loggers.listens) { /* standard output cannot be opened anew: SIGHUP means what it meant */
         result = gproc_on_signal(SIGHUP, reopen_all, NULL);
         loggers.listens = !result;
-        if (!result)
-            atexit(stop_at_exit);
     }
     if (!result)
         result = start_thread(logger);
+    if (!result && !loggers.ends)
+        loggers.ends = !atexit(stop_at_exit);
     if (!result) {
         logger->next = loggers.first;
         loggers.first = logger;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -325,6 +326,22 @@ Test(logs, errors_may_stay_off_the_terminal)
     free(line);
 }
 
+/* Standard output is nothing to open anew: whoever closes the terminal ends the program. */
+Test(logs, a_signal_ends_whoever_logs_to_standard_output)
+{
+    static const char *const arguments[] = {"--set", "accessLogEnabled=true", NULL};
+    int status = 0;
+
+    server = http_server_start(arguments);
+    cr_assert(ne(ptr, server, NULL));
+    cr_assert(zero(int, process_signal(server->process, SIGHUP)));
+    cr_assert(zero(int, process_wait_exit(server->process, PATIENCE_MS, &status)));
+    cr_expect(eq(int, WTERMSIG(status), SIGHUP));
+    process_free(server->process);
+    free(server);
+    server = NULL;
+}
+
 Test(logs, without_a_folder_lines_go_to_standard_output)
 {
     static const char *const arguments[] = {"--set", "accessLogEnabled=true", NULL};
@@ -422,4 +439,43 @@ Test(logs, a_restart_loses_no_line, .timeout = 120)
     expect_words("access-", " 200 \"GET http localhost /?load HTTP/1.1\" ", (int)requests);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
         cr_expect(line[0] == '2' && line[strlen(line) - 1] == '"', "%s", line);
+}
+
+/* logrotate does not know that a restart goes on: the new process is in the middle of its start. */
+Test(logs, a_signal_during_a_restart_waits_for_the_files, .timeout = 120)
+{
+    char settings[256];
+    pid_t child = 0;
+
+    snprintf(settings, sizeof(settings), "set_logPath=%s\nset_accessLogEnabled=true\ndelay_ms=500\n", folder);
+    cr_assert(zero(int, rig_begin(&rig, settings)));
+    cr_assert(zero(int, process_signal(rig.process, SIGUSR1)));
+    for (int left = PATIENCE_MS; left > 0 && !(child = rig_find_child(rig.first)); left -= LOOK_AGAIN_MS)
+        usleep(LOOK_AGAIN_MS * 1000);
+    cr_assert(gt(int, child, 0));
+    cr_assert(zero(int, kill(child, SIGHUP)));
+    cr_assert(zero(int, process_wait_line(rig.process, "server restarted: process ", PATIENCE_MS)));
+    cr_expect(eq(int, rig_ask_pid(&rig), child));
+}
+
+Test(logs, a_signal_during_a_full_restart_waits_for_the_files, .timeout = 120)
+{
+    char settings[256], *output = NULL;
+    bool back = false;
+
+    snprintf(settings, sizeof(settings), "graceful=false\nset_logPath=%s\nset_accessLogEnabled=true\ndelay_ms=500\n",
+             folder);
+    cr_assert(zero(int, rig_begin(&rig, settings)));
+    process_mark(rig.process);
+    cr_assert(zero(int, process_signal(rig.process, SIGUSR1)));
+    cr_assert(zero(int, process_wait_line(rig.process, "all servers shutdown", PATIENCE_MS)));
+    for (int left = PATIENCE_MS; left > 0 && !back; left -= LOOK_AGAIN_MS) {
+        cr_assert(zero(int, process_signal(rig.process, SIGHUP)));
+        usleep(LOOK_AGAIN_MS * 1000);
+        output = process_output(rig.process);
+        back = strstr(strstr(output, "all servers shutdown"), " listening on ") != NULL;
+        free(output);
+    }
+    cr_expect(back);
+    cr_expect(eq(int, rig_ask_pid(&rig), rig.first));
 }
