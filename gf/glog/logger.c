@@ -15,6 +15,7 @@
 
 #include "line.h"
 #include "log_file.h"
+#include "terminal.h"
 
 /* A few seconds of a busy server's lines. As much again may be on its way to the disk. */
 #define QUEUE_MAX ((size_t)4 << 20)
@@ -359,6 +360,7 @@ void gf_logger_flush_all(int timeout_ms)
     for (struct gf_logger *logger = loggers.first; logger; logger = logger->next)
         wait_for_rest(logger, &until);
     pthread_mutex_unlock(&loggers.lock);
+    gf_terminal_flush(timeout_ms);
 }
 
 /* A thread that hangs in a dead disk is left to the end of the process, with all that it uses. */
@@ -397,6 +399,7 @@ void gf_logger_stop_all(int timeout_ms)
         end_thread(logger);
     }
     pthread_mutex_unlock(&loggers.lock);
+    gf_terminal_flush(timeout_ms);
 }
 
 static void stop_at_exit(void)

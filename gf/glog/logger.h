@@ -46,7 +46,7 @@ void gf_logger_report(struct gf_logger *logger, enum glog_level level, const cha
 /* Lines that this logger has dropped since its beginning. */
 uint64_t gf_logger_dropped(struct gf_logger *logger);
 
-/* Waits until all that is queued in all loggers is written, so long at most. */
+/* Waits until all that is queued in all loggers is written, so long at most; and as long for standard error. */
 void gf_logger_flush_all(int timeout_ms);
 
 /* The same, and ends them: what comes later is dropped. At the end of the process. */
