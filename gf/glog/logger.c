@@ -57,6 +57,7 @@ struct gf_logger {
 
     atomic_bool gives_up; /* the time to write what is left is over */
     bool failing;         /* the last write has failed, and that was logged; the thread's */
+    bool growing;         /* likewise the last rotation */
 };
 
 static struct {
@@ -174,6 +175,16 @@ static void note_failure(struct gf_logger *logger, int error)
     logger->failing = true;
 }
 
+static void note_rotation(struct gf_logger *logger)
+{
+    int error = logger->file.rotate_error;
+
+    if (error && !logger->growing)
+        glog_error("log file \"%s\" is full and cannot be renamed: %s; it grows on", logger->file.pattern,
+                   strerror(-error));
+    logger->growing = error != 0;
+}
+
 /* false: some of it was dropped. */
 static bool write_out(struct gf_logger *logger, const char *text, size_t size)
 {
@@ -185,6 +196,7 @@ static bool write_out(struct gf_logger *logger, const char *text, size_t size)
 
         clock_gettime(CLOCK_REALTIME, &now);
         written = gf_log_file_write(&logger->file, text + done, size - done, &now, STALLED_MS);
+        note_rotation(logger);
         if (written < 0)
             note_failure(logger, (int)-written);
         if (written < 0 || (!written && atomic_load(&logger->gives_up))) {
