@@ -50,7 +50,7 @@ const struct gf_setting gf_setting_table[] = {
     ROW("maxConnections", GF_SETTING_COUNT, max_connections, "65536", 1, 1 << 20,
         "connections open at once; one more is answered 503"),
     ROW("maxConnectionsPerAddress", GF_SETTING_COUNT, max_connections_per_address, "0", 0, 1 << 20,
-        "of them from one address (IPv6: from one /64); 0: no limit"),
+        "of them from one address (IPv6: from one /64), Unix sockets aside; 0: no limit"),
     ROW("workers", GF_SETTING_COUNT, workers, "0", 0, 256,
         "event loops of the process; 0: one for each core; the first server that starts decides"),
     ROW("handlerThreads", GF_SETTING_COUNT, handler_threads, "2048", 1, 32768,
