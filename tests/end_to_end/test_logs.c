@@ -326,6 +326,56 @@ Test(logs, errors_may_stay_off_the_terminal)
     free(line);
 }
 
+/* A response that fails is an error, a refused connection a warning, and where a server listens is information. */
+static void expect_level(const char *level, bool with_warnings, bool with_info)
+{
+    char setting[64];
+    const char *const arguments[] = {"--set", setting, "--set", "maxConnections=1", NULL};
+    struct raw refused = {.size = 0};
+    struct client *only;
+    char *output;
+
+    snprintf(setting, sizeof(setting), "logLevel=%s", level);
+    server = http_server_start(arguments);
+    cr_assert(ne(ptr, server, NULL), "%s", level);
+    only = client_connect_port(server->port);
+    cr_assert(ne(ptr, only, NULL));
+    cr_assert(zero(int, client_send_text(only, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")));
+    cr_assert(ne(ptr, (void *)client_receive(only, &(int){0}), NULL));
+    cr_assert(zero(int, raw_connect(&refused, server->port)));
+    raw_read(&refused, NULL, PATIENCE_MS);
+    raw_close(&refused);
+    cr_assert(zero(int, client_send_text(only, "GET /bytes?size=70000000 HTTP/1.1\r\nHost: a\r\n\r\n")));
+    cr_assert(ne(ptr, (void *)client_receive(only, &(int){0}), NULL));
+    client_close(only);
+    cr_expect(zero(int, process_wait_line(server->process, "[ERRO] ", PATIENCE_MS)), "%s", level);
+    output = process_output(server->process);
+    cr_expect(eq(int, strstr(output, "[WARN] ") != NULL, with_warnings), "%s: %s", level, output);
+    cr_expect(eq(int, strstr(output, "listening on") != NULL, with_info), "%s: %s", level, output);
+    free(output);
+    cr_expect(zero(int, http_server_stop(server)));
+    server = NULL;
+}
+
+Test(logs, levels_have_goframes_names)
+{
+    expect_level("ALL", true, true);
+    expect_level("develop", true, true);
+    expect_level("info", true, true);
+    expect_level("Notice", true, false);
+    expect_level("prod", true, false);
+    expect_level("erro", false, false);
+    expect_level("CRITICAL", false, false);
+}
+
+Test(logs, a_level_of_another_name_is_no_start)
+{
+    static const char *const arguments[] = {"--set", "logLevel=loud", NULL};
+
+    server = http_server_start(arguments);
+    cr_expect(eq(ptr, server, NULL));
+}
+
 /* Standard output is nothing to open anew: whoever closes the terminal ends the program. */
 Test(logs, a_signal_ends_whoever_logs_to_standard_output)
 {

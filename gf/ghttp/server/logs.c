@@ -10,11 +10,14 @@
 
 #include "server.h"
 
+/* GoFrame's names. There are no lines between info and warning here, nor any that are worse than an error. */
 static const struct {
     const char *name;
     enum glog_level level;
-} levels[] = {{"all", GLOG_DEBUG},       {"debug", GLOG_DEBUG},  {"info", GLOG_INFO},
-              {"warning", GLOG_WARNING}, {"warn", GLOG_WARNING}, {"error", GLOG_ERROR}};
+} levels[] = {{"all", GLOG_DEBUG},    {"dev", GLOG_DEBUG},       {"develop", GLOG_DEBUG}, {"debu", GLOG_DEBUG},
+              {"debug", GLOG_DEBUG},  {"info", GLOG_INFO},       {"noti", GLOG_WARNING},  {"notice", GLOG_WARNING},
+              {"warn", GLOG_WARNING}, {"warning", GLOG_WARNING}, {"prod", GLOG_WARNING},  {"product", GLOG_WARNING},
+              {"erro", GLOG_ERROR},   {"error", GLOG_ERROR},     {"crit", GLOG_ERROR},    {"critical", GLOG_ERROR}};
 
 /* The level is the whole process's; a server that says nothing leaves it alone. */
 static int set_level(const char *name, char *error, size_t error_size)
@@ -27,7 +30,8 @@ static int set_level(const char *name, char *error, size_t error_size)
             return 0;
         }
     }
-    snprintf(error, error_size, "logLevel: \"%.32s\" is none of all, debug, info, warning, error", name);
+    snprintf(error, error_size,
+             "logLevel: \"%.32s\" is none of all, debug (dev), info, notice, warning (prod), error, critical", name);
     return -EINVAL;
 }
 

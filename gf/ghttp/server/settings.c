@@ -100,7 +100,8 @@ const struct gf_setting gf_setting_table[] = {
     ROW("logPath", GF_SETTING_TEXT, log_path, "", 0, 4000,
         "the folder of the log files, made if need be; empty: no files, errors go to standard error"),
     ROW("logLevel", GF_SETTING_TEXT, log_level, "", 0, 16,
-        "the lowest level that the process logs: all, debug, info, warning, error; empty: as it is, info"),
+        "the lowest level that the process logs, one for all servers: all, debug, info, notice, warning, prod, error, "
+        "critical; empty: as it is, info"),
     ROW("logStdout", GF_SETTING_BOOL, log_stdout, "true", 0, 1,
         "whether what goes into the error log goes to the terminal (standard error) too"),
     ROW("errorLogEnabled", GF_SETTING_BOOL, error_log_enabled, "true", 0, 1,
