@@ -38,7 +38,6 @@ struct gf_logger {
     struct gf_logger *next;  /* in the list of all */
     struct gf_log_file file; /* the thread's */
     enum gf_logger_style style;
-    bool on_terminal;
     size_t queue_max;
     pthread_t thread;
 
@@ -128,23 +127,16 @@ uint64_t gf_logger_dropped(struct gf_logger *logger)
     return dropped;
 }
 
-void gf_logger_report(struct gf_logger *logger, enum glog_level level, const char *format, ...)
+void gf_logger_report(struct gf_logger *logger, bool on_terminal, enum glog_level level, struct gf_glog_line *line)
 {
     int saved_errno = errno;
-    struct gf_glog_line line;
-    va_list arguments;
 
-    if (!gf_glog_is_wanted(level))
-        return;
-    va_start(arguments, format);
-    gf_glog_make_line(&line, level, format, arguments);
-    va_end(arguments);
     if (logger) {
-        line.text[line.size] = '\n';
-        gf_logger_write(logger, line.text, line.size + 1);
+        line->text[line->size] = '\n';
+        gf_logger_write(logger, line->text, line->size + 1);
     }
-    if (!logger || logger->on_terminal)
-        gf_glog_emit_line(&line, level);
+    if (on_terminal)
+        gf_glog_emit_line(line, level);
     errno = saved_errno;
 }
 
@@ -478,7 +470,6 @@ int gf_logger_new(const struct gf_logger_options *options, struct gf_logger **re
     if (!logger)
         goto fail;
     logger->style = options->style;
-    logger->on_terminal = options->on_terminal;
     logger->queue_max = options->queue_max ? options->queue_max : QUEUE_MAX;
     result = gf_log_file_init(&logger->file, options->folder, options->pattern, options->rotate_size, options->backups);
     if (result < 0)

@@ -305,25 +305,115 @@ Test(logs, full_files_are_rotated)
     cr_expect(lt(int, count("\n"), REQUESTS / 2)); /* the others are in files of other names */
 }
 
+/* Its body outgrows what a response may take. */
+static void fail_one(void)
+{
+    cr_expect(eq(int, client_fetch(server->port, "/bytes?size=70000000", NULL), 500));
+}
+
+#define FAILED_MOMENT "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3} [0-9]+: \\[ERRO\\] "
+
+/* GoFrame's line: status, request, seconds, client, referer, user agent, code, message, detail, reason. */
 Test(logs, errors_have_a_file)
 {
     start("errorLogPattern=e.log", NULL);
-    cr_expect(eq(int, client_fetch(server->port, "/bytes?size=70000000", NULL), 500));
-    expect_words("e.log", "[ERRO] the response to GET /bytes failed: ", 1);
-    cr_expect(zero(int, process_wait_line(server->process, "[ERRO] the response to GET /bytes failed", PATIENCE_MS)));
+    fail_one();
+    expect_words("e.log", "[ERRO] 500 \"GET http ", 1);
+    expect_match(FAILED_MOMENT "500 \"GET http [a-z0-9.]+ /bytes\\?size=70000000 HTTP/1\\.1\" [0-9]+\\.[0-9]{3}, "
+                               "127\\.0\\.0\\.1, \"\", \"[^\"]*\", 50, \"Internal Error\", \"\", the response to GET "
+                               "/bytes failed: .*; route ALL:/bytes, handler bytes, bound at http_server\\.c:[0-9]+$");
+    cr_expect(zero(int, process_wait_line(server->process, "the response to GET /bytes failed", PATIENCE_MS)));
     expect_words("a.log", " 500 \"GET ", 1);
+}
+
+Test(logs, errors_may_be_json)
+{
+    cJSON *json;
+    char *line;
+
+    start("errorLogPattern=e.log", "errorLogFormat=json");
+    fail_one();
+    expect_words("e.log", "\n", 1);
+    json = cJSON_Parse(text);
+    cr_assert(ne(ptr, json, NULL), "%s", text);
+    cr_expect(eq(dbl, cJSON_GetNumberValue(cJSON_GetObjectItem(json, "status")), 500));
+    cr_expect(eq(str, cJSON_GetStringValue(cJSON_GetObjectItem(json, "uri")), "/bytes?size=70000000"));
+    cr_expect(eq(str, cJSON_GetStringValue(cJSON_GetObjectItem(json, "level")), "error"));
+    cJSON_Delete(json);
+    cr_expect(zero(int, process_wait_line(server->process, "\"level\":\"error\"", PATIENCE_MS)));
+    line = process_find_line(server->process, "\"level\":\"error\"");
+    cr_expect(eq(int, line[0], '{'));
+    free(line);
+}
+
+/* The program ends, so that nothing is on its way any more. */
+static void expect_terminal(const char *word, bool there)
+{
+    char *output;
+
+    cr_assert(zero(int, process_stop(server->process)));
+    output = process_output(server->process);
+    cr_expect(eq(int, strstr(output, word) != NULL, there), "%s: %s", word, output);
+    free(output);
+    process_free(server->process);
+    free(server);
+    server = NULL;
 }
 
 Test(logs, errors_may_stay_off_the_terminal)
 {
-    char *line;
-
     start("errorLogPattern=e.log", "logStdout=false");
-    cr_expect(eq(int, client_fetch(server->port, "/bytes?size=70000000", NULL), 500));
-    expect_words("e.log", "[ERRO] the response to GET /bytes failed: ", 1);
-    line = process_find_line(server->process, "[ERRO]");
-    cr_expect(eq(ptr, line, NULL), "%s", line);
-    free(line);
+    fail_one();
+    expect_words("e.log", "[ERRO] 500 \"GET http ", 1);
+    expect_terminal("[ERRO]", false);
+}
+
+Test(logs, without_a_folder_errors_may_stay_off_the_terminal_too)
+{
+    static const char *const arguments[] = {"--set", "logStdout=false", NULL};
+
+    server = http_server_start(arguments);
+    cr_assert(ne(ptr, server, NULL));
+    fail_one();
+    expect_terminal("[ERRO]", false);
+}
+
+Test(logs, errors_may_be_off)
+{
+    char path[128];
+
+    start("errorLogPattern=e.log", "errorLogEnabled=false");
+    fail_one();
+    expect_terminal("[ERRO]", false);
+    snprintf(path, sizeof(path), "%s/e.log", folder);
+    cr_expect(lt(int, access(path, F_OK), 0));
+}
+
+/* As in GoFrame, the terminal has what the file has. */
+Test(logs, requests_are_on_the_terminal_too)
+{
+    start(NULL, NULL);
+    cr_expect(eq(int, client_fetch(server->port, "/?both", NULL), 200));
+    expect_words("a.log", " /?both HTTP/1.1\" ", 1);
+    expect_terminal(" /?both HTTP/1.1\" ", true);
+}
+
+Test(logs, requests_may_stay_off_the_terminal)
+{
+    start("logStdout=false", NULL);
+    cr_expect(eq(int, client_fetch(server->port, "/?file", NULL), 200));
+    expect_words("a.log", " /?file HTTP/1.1\" ", 1);
+    expect_terminal(" /?file HTTP/1.1\" ", false);
+}
+
+Test(logs, requests_that_go_nowhere_are_warned_of)
+{
+    static const char *const arguments[] = {"--set", "accessLogEnabled=true", "--set", "logStdout=false", NULL};
+
+    server = http_server_start(arguments);
+    cr_assert(ne(ptr, server, NULL));
+    cr_expect(eq(int, client_fetch(server->port, "/", NULL), 200));
+    expect_terminal("[WARN] server \"default\": accessLogEnabled, but there is no logPath", true);
 }
 
 /* A response that fails is an error, a refused connection a warning, and where a server listens is information. */

@@ -35,6 +35,7 @@ struct gf_settings {
     char *log_path;
     char *log_level;
     char *error_log_pattern;
+    char *error_log_format;
     char *access_log_pattern;
     char *access_log_format;
     bool log_stdout;
