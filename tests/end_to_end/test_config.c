@@ -122,6 +122,7 @@ Test(config, a_restart_applies_what_has_changed)
     cr_expect(eq(long, rig_fetch_number(&targets[0], "/pid"), second));
     expect_body(2, "s1: 哈喽\n");
     expect_body(1, "s1: 哈喽\n");
+    cr_expect(zero(int, process_wait_lines(program, "| ROUTE ", 4, 20000)), "the new process may have other routes");
 }
 
 Test(config, a_restart_into_a_mistake_changes_nothing)

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include <gf/glog/glog.h>
-#include <gf/gproc/gproc.h>
 
 #include "../engine/address_counts.h"
 #include "../engine/engine.h"
@@ -287,7 +286,7 @@ static int start(ghttp_server *s, const struct gf_inheritance *inheritance, int 
         return result;
     }
     log_listeners(s); /* before anyone may end it */
-    if (s->settings.dump_router_map && !gproc_is_child())
+    if (s->settings.dump_router_map)
         gf_routes_log(s);
     atomic_store(&s->state, GF_SERVER_SERVING); /* and that before a client can ask for it */
     if (!inheritance->is_served())

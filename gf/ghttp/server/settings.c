@@ -73,7 +73,7 @@ const struct gf_setting gf_setting_table[] = {
     ROW("routeOverWrite", GF_SETTING_BOOL, route_over_write, "false", 0, 1,
         "whether a pattern may be bound again: the later binding wins; to be set before the bindings"),
     ROW("dumpRouterMap", GF_SETTING_BOOL, dump_router_map, "true", 0, 1,
-        "whether the table of routes is logged at the start; not again after a restart"),
+        "whether the table of routes is logged at the start"),
     ROW("graceful", GF_SETTING_BOOL, graceful, "false", 0, 1,
         "whether a restart hands the ports to the new process without a gap; on as soon as one server has it on"),
     ROW("gracefulReadyTimeout", GF_SETTING_DURATION, graceful_ready_timeout, "30s", 100, DAY_MS,
