@@ -1,6 +1,7 @@
 /*
  * Servers that a file sets up: examples/config.c in a folder with a config.yaml of the test's.
  */
+#include "tests/support/certificate.h"
 #include "tests/support/port.h"
 #include "tests/support/process.h"
 #include "tests/support/rig.h"
@@ -8,11 +9,13 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,6 +187,39 @@ Test(config, the_command_line_names_the_file)
     expect_body(1, "s1: 哈喽\n");
     cr_expect(eq(int, rig_fetch(&targets[0], "/debug/admin/restart", NULL), 200));
     cr_expect(ne(long, rig_fetch_number(&targets[1], "/pid"), process_pid(program)));
+}
+
+/* A program that is started from anywhere finds what lies beside it. */
+Test(config, folders_and_certificates_are_found_beside_the_executable)
+{
+    static const char *const made[] = {"server", "public/a.txt", "public", "a.crt", "a.key"};
+    struct transport_target tls = {.port = ports[1], .tls = true};
+    char *config = process_program("config"), path[256], certificate[256];
+
+    cr_assert(not(zero(ptr, config)));
+    snprintf(path, sizeof(path), "%s/server", folder);
+    cr_assert(zero(int, symlink(config, path)));
+    free(config);
+    cr_assert(zero(int, certificate_make(folder, "a", "localhost")));
+    snprintf(certificate, sizeof(certificate), "%s/a.crt", folder);
+    snprintf(path, sizeof(path), "%s/public", folder);
+    cr_assert(zero(int, mkdir(path, 0700)));
+    snprintf(path, sizeof(path), "%s/public/a.txt", folder);
+    close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    write_file("server: {address: 127.0.0.1:%d, httpsAddr: 127.0.0.1:%d, httpsCertPath: a.crt, httpsKeyPath: a.key,\n"
+               "  serverRoot: public, s1: {address: 127.0.0.1:%d}}\n",
+               ports[0], ports[1], ports[2]);
+    snprintf(path, sizeof(path), "%s/server", folder);
+    program = process_start(&(struct process_options){.program = path}); /* in a folder of its own */
+    cr_assert(not(zero(ptr, program)));
+    cr_assert(zero(int, process_wait_lines(program, "server started listening on [", 3, 20000)));
+    cr_expect(eq(int, rig_fetch(&targets[0], "/a.txt", NULL), 200));
+    tls.ca_path = certificate;
+    cr_expect(eq(int, rig_fetch(&tls, "/pid", NULL), 200));
+    for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, made[i]);
+        remove(path);
+    }
 }
 
 Test(config, an_unknown_key_is_a_warning)

@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include <gf/glog/glog.h>
 
+#include "../../gproc/start.h"
 #include "../engine/address_counts.h"
 #include "../engine/engine.h"
 #include "../engine/tls.h"
@@ -143,8 +145,10 @@ static int prepare_tls(ghttp_server *s, const struct gf_inheritance *inheritance
 {
     unsigned char key[GF_TICKET_KEY_SIZE];
     bool inherited = inheritance->take_ticket_key(s->name, key);
-    int result = gf_tls_new(s->settings.https_cert_path, s->settings.https_key_path, inherited ? key : NULL,
-                            &s->service.tls, error, size);
+    char cert[PATH_MAX], private_key[PATH_MAX];
+    int result = gf_tls_new(gf_start_find_file(s->settings.https_cert_path, cert, sizeof(cert)),
+                            gf_start_find_file(s->settings.https_key_path, private_key, sizeof(private_key)),
+                            inherited ? key : NULL, &s->service.tls, error, size);
 
     explicit_bzero(key, sizeof(key));
     return result;
