@@ -18,6 +18,7 @@
 
 #include <gf/glog/glog.h>
 #include <gf/glog/line.h>
+#include <gf/glog/terminal.h>
 
 #include "../../gproc/reload.h"
 #include "../../gproc/signals.h"
@@ -401,7 +402,8 @@ static char **add_variable(char **environment, char *variable)
     return all;
 }
 
-/* What the servers have in memory stays in a channel that the new program finds. -1: there is nothing. */
+/* What the servers have in memory stays in a channel that the new program finds. -1: there is nothing; the variable
+ * says that signals wait. */
 static int leave_state(char *variable, size_t size)
 {
     char error[320] = "";
@@ -409,21 +411,22 @@ static int leave_state(char *variable, size_t size)
 
     if (fd < 0 && fd != -ENOENT)
         glog_error("restart: %s", error);
-    if (fd < 0)
-        return -1;
-    snprintf(variable, size, "%s=%d:%d", GF_STATE_VARIABLE, (int)getpid(), fd);
-    return fd;
+    snprintf(variable, size, "%s=%d:%d", GF_STATE_VARIABLE, (int)getpid(), fd < 0 ? 0 : fd);
+    return fd < 0 ? -1 : fd;
 }
 
 static void execute(const char *path, char **arguments, char **environment)
 {
-    char variable[64], **with_state = NULL;
+    char variable[64];
     int fd = leave_state(variable, sizeof(variable));
+    char **with_state = add_variable(environment, variable);
+    sigset_t waiting;
 
-    if (fd >= 0)
-        with_state = add_variable(environment, variable);
-    if (with_state)
+    gf_signals_anew_block(&waiting);
+    if (with_state && fd >= 0)
         fcntl(fd, F_SETFD, 0);
+    if (with_state) /* else nobody would let them come again */
+        pthread_sigmask(SIG_BLOCK, &waiting, NULL);
     execve(path, arguments, with_state ? with_state : environment);
     int result = errno;
     free(with_state);
@@ -490,7 +493,7 @@ bool gf_successor_relay(struct gf_successor *successor)
             continue;
         if (size <= 0)
             break;
-        gf_glog_pass_on(text, (size_t)size);
+        gf_terminal_write(text, (size_t)size);
         remember(successor, text, (size_t)size);
     }
     if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR)))
