@@ -369,6 +369,33 @@ Test(session_memory, indices_that_lead_nowhere_are_not_followed)
     cr_expect(head->rebuilt > 0);
 }
 
+/* The slot that was taken for it is among the free after the rebuild, and not the first of them. */
+Test(session_memory, slot_of_a_session_that_found_no_room_is_given_out_once)
+{
+    static _Alignas(64) char room[64 << 10];
+    struct gf_session_table table = {.reserve = NULL};
+    char *text;
+    int64_t ends_ms;
+    uint64_t change;
+    memset(room, 0, sizeof(room));
+    cr_assert(gf_session_table_format(&table, room, sizeof(room), 8) == 0);
+    for (unsigned i = 1; i <= 4; i++)
+        cr_assert(gf_session_table_write(&table, id_of(i), filled(i == 2 ? 40000 : 1, 'x'), START_MS, START_MS + 1) ==
+                  0);
+    gf_session_table_remove(&table, id_of(3));
+    gf_session_table_remove(&table, id_of(1));
+    memset(table.head + 1, 0, table.head->bucket_count * sizeof(uint32_t));
+    cr_expect(gf_session_table_write(&table, id_of(5), filled(60000, 'x'), START_MS, START_MS + 1) == -ENOSPC);
+    cr_expect(table.head->rebuilt == 1 && table.head->used == 1, "what was not to be found has gone");
+    for (unsigned i = 10; i < 15; i++)
+        cr_expect(gf_session_table_write(&table, id_of(i), filled(i, 'y'), START_MS, START_MS + 1) == 0);
+    for (unsigned i = 10; i < 15; i++) {
+        cr_assert(gf_session_table_read(&table, id_of(i), START_MS, &text, &ends_ms, &change) == 0, "%u", i);
+        cr_expect(strlen(text) == i, "%u has the text of %zu", i, strlen(text));
+        free(text);
+    }
+}
+
 /* A stopped process that has the lock: an error after a while, not a thread that hangs for ever. */
 Test(session_memory, lock_that_is_not_given_back_is_an_error)
 {
