@@ -262,15 +262,25 @@ Test(session, record_comes_back_from_its_text)
     cr_assert(gf_session_record_set(&record, "User", "2") == 0);
     cr_assert(gf_session_record_set(&record, "User", NULL) == 0);
     record.max_age_ms = 90000;
+    record.cookie_ends_ms = START_MS;
     char *text = gf_session_record_print(&record);
     cr_assert(text != NULL);
     cr_assert(gf_session_record_parse(&copy, text) == 0, "%s", text);
     void *at = gf_session_record_next(&copy, NULL, &key, &value);
     cr_assert(at && strcmp(key, "user") == 0 && strcmp(value, "哈\"\n") == 0);
     cr_expect(!gf_session_record_next(&copy, at, &key, &value) && copy.max_age_ms == 90000);
+    cr_expect(copy.cookie_ends_ms == START_MS);
     free(text);
     gf_session_record_finish(&record);
     gf_session_record_finish(&copy);
+}
+
+Test(session, record_of_a_version_that_knew_no_age_of_the_cookie_is_one)
+{
+    struct gf_session_record record;
+    cr_assert(gf_session_record_parse(&record, "{\"version\":1,\"maxAge\":0,\"values\":{}}") == 0);
+    cr_expect(record.cookie_ends_ms == 0);
+    gf_session_record_finish(&record);
 }
 
 Test(session, record_that_is_none_is_refused)

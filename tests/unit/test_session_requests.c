@@ -319,6 +319,110 @@ EACH_STORE(has_an_age_of_its_own)
     cr_expect(has(id, "a", NULL));
 }
 
+/* ---- the cookie's age ---- */
+
+#define MINUTE_MS INT64_C(60000)
+
+static int64_t clock_ms;
+
+static int64_t read_clock(void)
+{
+    return clock_ms;
+}
+
+static void set_ages(const char *session, const char *cookie)
+{
+    cr_assert(ghttp_server_set(server, "sessionMaxAge", session) == 0);
+    cr_assert(ghttp_server_set(server, "sessionCookieMaxAge", cookie) == 0);
+    clock_ms = gf_session_store_now();
+    store()->now_ms = read_clock;
+}
+
+/*
+ * A client comes every so often, and each time something is stored (or only read), for as long as it takes to see its
+ * session and its first cookie end several times. How often it got its cookie; it never has one that is at its end.
+ */
+static int count_cookies(const char *id, int64_t step_ms, int64_t age_ms, bool writes)
+{
+    int64_t sent_ms = clock_ms, oldest_ms = 0;
+    struct visit visit;
+    int count = 0;
+    for (int64_t end = clock_ms + 4 * age_ms; clock_ms < end; clock_ms += step_ms) {
+        visit_begin(&visit, id);
+        cr_assert(ghttp_session_get(&visit.r, "a") && (!writes || ghttp_session_set(&visit.r, "seen", "now") == 0));
+        visit_end(&visit);
+        if (*visit.cookie) {
+            sent_ms = clock_ms;
+            count++;
+        }
+        if (clock_ms - sent_ms > oldest_ms)
+            oldest_ms = clock_ms - sent_ms;
+    }
+    cr_expect(oldest_ms <= age_ms / 16, "it was %lld s old", (long long)oldest_ms / 1000);
+    return count;
+}
+
+EACH_STORE(sends_the_cookie_again_to_who_writes_at_each_request)
+{
+    char id[GF_SESSION_ID_SIZE + 1];
+    set_ages("30m", "30m");
+    begin_session(id, "1", "2");
+    int count = count_cookies(id, MINUTE_MS, 30 * MINUTE_MS, true);
+    cr_expect(count >= 50 && count <= 60, "%d: with every other request", count);
+}
+
+EACH_STORE(sends_the_cookie_again_to_who_only_reads)
+{
+    char id[GF_SESSION_ID_SIZE + 1];
+    set_ages("30m", "30m");
+    begin_session(id, "1", "2");
+    int count = count_cookies(id, MINUTE_MS, 30 * MINUTE_MS, false);
+    cr_expect(count >= 50 && count <= 60, "%d: with every other request", count);
+}
+
+EACH_STORE(sends_a_cookie_again_that_ends_before_the_session)
+{
+    char id[GF_SESSION_ID_SIZE + 1];
+    set_ages("30d", "24h");
+    begin_session(id, "1", "2");
+    int count = count_cookies(id, 30 * MINUTE_MS, 24 * 60 * MINUTE_MS, false);
+    cr_expect(count >= 45 && count <= 64, "%d: every two hours", count);
+}
+
+EACH_STORE(sends_no_cookie_again_that_ends_with_the_browser)
+{
+    struct visit visit;
+    char id[GF_SESSION_ID_SIZE + 1];
+    set_ages("30m", "30m");
+    begin_session(id, "1", "2");
+    cr_assert(ghttp_server_set(server, "sessionCookieMaxAge", "0") == 0);
+    visit_begin(&visit, id);
+    cr_expect(ghttp_session_get(&visit.r, "a") != NULL);
+    cr_expect(*visit_end(&visit) && !strstr(visit.cookie, "Max-Age"), "the one with an end is replaced: %s",
+              visit.cookie);
+    for (int i = 0; i < 60; i++, clock_ms += MINUTE_MS) {
+        visit_begin(&visit, id);
+        cr_expect(ghttp_session_get(&visit.r, "a") && ghttp_session_set(&visit.r, "seen", "now") == 0);
+        cr_expect(!*visit_end(&visit), "%s", visit.cookie);
+    }
+}
+
+EACH_STORE(sends_no_cookie_where_the_program_does)
+{
+    struct visit visit;
+    char id[GF_SESSION_ID_SIZE + 1];
+    set_ages("30m", "30m");
+    cr_assert(ghttp_server_set(server, "sessionCookieOutput", "off") == 0);
+    begin_session(id, "1", "2");
+    for (int i = 0; i < 60; i++, clock_ms += MINUTE_MS) {
+        visit_begin(&visit, id);
+        cr_expect(ghttp_session_get(&visit.r, "a") && (i % 2 || ghttp_session_set(&visit.r, "seen", "now") == 0));
+        cr_expect(!*visit_end(&visit), "%s", visit.cookie);
+    }
+    visit_begin(&visit, id);
+    cr_expect(ghttp_session_clear(&visit.r) == 0 && !*visit_end(&visit), "%s", visit.cookie);
+}
+
 EACH_STORE(has_limits)
 {
     static char value[GF_SESSION_BYTES_MAX + 1];

@@ -19,8 +19,6 @@
 #include "session_view.h"
 
 #define MAX_AGE_SECONDS (400L * 24 * 60 * 60)
-/* A use moves the end of a session, and its cookie's, once this part of its age has gone by: not at each request. */
-#define REFRESH_PART 16
 
 /* ---- the begin of it ---- */
 
@@ -43,18 +41,21 @@ static int take_values(ghttp_request *r, struct gf_session *session, const struc
          at = gf_session_record_next(record, at, &key, &value))
         result = gf_session_put(r, session, key, value, false);
     session->max_age_ms = record->max_age_ms;
+    session->cookie_ends_ms = record->cookie_ends_ms;
     return result;
 }
 
-/* A session lives on by being used. */
+/* A session lives on by being used, and so does its cookie, whose age may be another: that is seen to at the end of the
+ * request. */
 static void refresh(ghttp_request *r, struct gf_session *session, struct gf_session_store *store, int64_t ends_ms)
 {
     int64_t max_age = gf_session_max_age(r, session), now = store->now_ms();
 
-    if (ends_ms - now > max_age - max_age / REFRESH_PART)
+    if (gf_session_cookie_is_due(r, session, now))
+        gf_session_queue(r, session); /* without memory the next request sends it */
+    if (ends_ms - now > max_age - max_age / GF_SESSION_REFRESH_PART)
         return;
-    if (store->kind->touch(store, session->id, now + max_age) == 0 && gf_session_queue(r, session) == 0)
-        session->refreshed = true;
+    store->kind->touch(store, session->id, now + max_age);
     store->kind->sweep(store);
 }
 
@@ -94,7 +95,7 @@ static void load(ghttp_request *r, struct gf_session *session)
         return;
     }
     session->entries = NULL;
-    session->max_age_ms = 0;
+    session->max_age_ms = session->cookie_ends_ms = 0;
     if (result != -ENOENT && !gf_session_is_said(store, result))
         glog_error("a session was not read: %s", strerror(-result));
     if (result != -ENOENT && result != -EBADMSG) /* what is damaged will not become readable again */

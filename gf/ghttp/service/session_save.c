@@ -25,19 +25,45 @@ int64_t gf_session_max_age(const ghttp_request *r, const struct gf_session *sess
     return session->max_age_ms ? session->max_age_ms : r->server->settings.session_max_age;
 }
 
+/* 0: until the browser ends. */
+static int64_t cookie_age(const ghttp_request *r, const struct gf_session *session)
+{
+    const struct gf_settings *set = &r->server->settings;
+
+    if (!set->session_cookie_max_age)
+        return 0;
+    return session->max_age_ms ? session->max_age_ms : set->session_cookie_max_age;
+}
+
+/* Whether a cookie can be set at all. */
+static bool has_cookie(const ghttp_request *r)
+{
+    return r->server->settings.session_cookie_output && !r->response.sent;
+}
+
+/* The end of the session says nothing of it: whatever is saved moves that one, and its age may be another. */
+bool gf_session_cookie_is_due(const ghttp_request *r, const struct gf_session *session, int64_t now_ms)
+{
+    int64_t age = cookie_age(r, session), part = age / GF_SESSION_REFRESH_PART;
+    int64_t left = session->cookie_ends_ms - now_ms;
+
+    if (!has_cookie(r))
+        return false;
+    return age ? left < age - part || left > age + part : session->cookie_ends_ms != 0;
+}
+
 /* value NULL: the client is to forget it. */
 static void set_cookie(ghttp_request *r, const struct gf_session *session, const char *value)
 {
     const struct gf_settings *set = &r->server->settings;
-    int64_t max_age = session->max_age_ms ? session->max_age_ms : set->session_cookie_max_age;
     struct ghttp_cookie cookie;
 
-    if (!set->session_cookie_output || r->response.sent)
+    if (!has_cookie(r))
         return;
     int result = gf_cookie_defaults(set, &cookie);
     cookie.name = set->session_id_name;
     cookie.value = value;
-    cookie.max_age = value ? (set->session_cookie_max_age ? (long)(max_age / 1000) : 0) : -1;
+    cookie.max_age = value ? (long)(cookie_age(r, session) / 1000) : -1;
     cookie.expires = value ? 0 : 1; /* 1970 */
     cookie.http_only = true;
     cookie.secure |= r->secure;
@@ -73,7 +99,9 @@ struct saving {
     const ghttp_request *r;
     const struct gf_session *session;
     struct gf_session_store *store;
-    bool ends; /* no value is left */
+    bool tells;             /* a cookie will be sent */
+    int64_t cookie_ends_ms; /* of that one */
+    bool ends;              /* no value is left */
 };
 
 /* Puts what this request has changed into what the session says by now. */
@@ -86,6 +114,8 @@ static int merge(void *arg, const char *text, char **ret_text, int64_t *ret_ends
     if (result < 0)
         return result;
     result = apply(saving->session, &record);
+    if (saving->tells)
+        record.cookie_ends_ms = saving->cookie_ends_ms;
     saving->ends = gf_session_record_is_empty(&record);
     int64_t max_age = record.max_age_ms ? record.max_age_ms : saving->r->server->settings.session_max_age;
     if (!result && !saving->ends) {
@@ -102,7 +132,7 @@ static void forget_changes(struct gf_session *session)
     for (struct gf_session_entry *entry = session->entries; entry; entry = entry->next)
         entry->changed = false;
     session->new_id = NULL;
-    session->cleared = session->max_age_changed = session->changed = session->refreshed = false;
+    session->cleared = session->max_age_changed = session->changed = false;
 }
 
 bool gf_session_is_said(const struct gf_session_store *store, int result)
@@ -119,25 +149,36 @@ static void report(const struct gf_session_store *store, int result)
         glog_error("a session was not saved: %s", strerror(-result));
 }
 
+static void tell_client(ghttp_request *r, struct gf_session *session, const struct saving *saving)
+{
+    if (saving->ends && session->id)
+        set_cookie(r, session, NULL);
+    if (saving->ends || !saving->tells)
+        return;
+    set_cookie(r, session, session->new_id ? session->new_id : session->id);
+    session->cookie_ends_ms = saving->cookie_ends_ms;
+}
+
 static void save(ghttp_request *r, struct gf_session *session)
 {
-    const char *id = session->new_id ? session->new_id : session->id;
-    bool tells = session->new_id || session->max_age_changed || session->refreshed;
     struct saving saving = {.r = r, .session = session};
     int result = gf_session_stores_find(r->server, &saving.store);
 
     if (result < 0)
         return;
+    int64_t now = saving.store->now_ms(), age = cookie_age(r, session);
+    bool due = session->id && gf_session_cookie_is_due(r, session, now);
+    if (!session->changed && !due)
+        return;
+    saving.tells = has_cookie(r) && (session->new_id || session->max_age_changed || due);
+    saving.cookie_ends_ms = age ? now + age : 0;
     result = saving.store->kind->update(saving.store, session->id, session->new_id, merge, &saving);
     saving.store->kind->sweep(saving.store);
     report(saving.store, result);
-    if (result < 0)
+    if (result < 0 && (session->changed || result == -ENOENT))
         return;
-    if (!saving.ends && tells)
-        set_cookie(r, session, id);
-    else if (saving.ends && session->id)
-        set_cookie(r, session, NULL);
-    session->id = saving.ends ? NULL : id;
+    tell_client(r, session, &saving); /* if nothing but the cookie was to be renewed, also where nothing can be saved */
+    session->id = saving.ends ? NULL : session->new_id ? session->new_id : session->id;
 }
 
 static void end_request(ghttp_request *r, void *arg)
@@ -145,10 +186,8 @@ static void end_request(ghttp_request *r, void *arg)
     struct gf_session *session = arg;
 
     session->queued = false;
-    if (session->changed && (session->id || session->new_id))
+    if (session->id || session->new_id)
         save(r, session);
-    else if (session->refreshed)
-        set_cookie(r, session, session->id);
     forget_changes(session);
 }
 

@@ -26,12 +26,12 @@ struct gf_session {
     const char *id;     /* there is a text of it in the store; NULL: there is none */
     const char *new_id; /* under which it will be saved; NULL: id */
     struct gf_session_entry *entries;
-    int64_t max_age_ms; /* 0: as the settings say */
-    bool cleared;       /* before the changes in entries */
+    int64_t max_age_ms;     /* 0: as the settings say */
+    int64_t cookie_ends_ms; /* of the cookie that was sent last; 0: nobody knows, or with the browser */
+    bool cleared;           /* before the changes in entries */
     bool max_age_changed;
     bool changed;
-    bool refreshed; /* the cookie is to be sent again */
-    bool queued;    /* it will be looked at before the response goes out */
+    bool queued; /* it will be looked at before the response goes out */
 };
 
 /* ---- its values ---- */
@@ -46,8 +46,13 @@ bool gf_session_has_room(const struct gf_session *session, const char *key, cons
 
 /* ---- its end (session_save.c) ---- */
 
+/* A use moves the end of a session, and its cookie's, once this part of its age has gone by: not at each request. */
+#define GF_SESSION_REFRESH_PART 16
+
 /* How long it lives after its last use. */
 int64_t gf_session_max_age(const ghttp_request *r, const struct gf_session *session);
+/* Whether the browser is to get its cookie again, since a part of its age has gone by, or it has another age now. */
+bool gf_session_cookie_is_due(const ghttp_request *r, const struct gf_session *session, int64_t now_ms);
 /* Has it looked at before the response goes out. 0 or -ENOMEM. */
 int gf_session_queue(ghttp_request *r, struct gf_session *session);
 /* Something of it is to be saved. 0; -EALREADY: the response is past all changes; -ENOMEM. */
