@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "session_folder.h"
 #include "session_id.h"
 
 /* Requests of so many sessions can be at their files at once; each lock is a byte of the lock's file too. */
@@ -58,57 +59,6 @@ static int64_t ends_ms_of(const struct stat *file)
 
 /* ---- the folder ---- */
 
-static int check_folder(int fd, const char *path, char *error, size_t size)
-{
-    struct stat folder;
-
-    if (fstat(fd, &folder) < 0) {
-        int result = -errno;
-
-        snprintf(error, size, "%.200s: %s", path, strerror(-result));
-        return result;
-    }
-    if (folder.st_uid == geteuid() && !(folder.st_mode & 077))
-        return 0;
-    snprintf(error, size,
-             "%.200s must belong to the server's user, and be of mode 0700: others could take sessions over", path);
-    return -EPERM;
-}
-
-static int open_folder(const char *path, char *error, size_t size)
-{
-    int fd, result;
-
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        goto fail;
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        goto fail;
-    result = check_folder(fd, path, error, size);
-    if (result < 0)
-        close(fd);
-    return result < 0 ? result : fd;
-fail:
-    result = -errno;
-    snprintf(error, size, "%.200s: %s", path, strerror(-result));
-    return result;
-}
-
-static int open_default_folder(char *error, size_t size)
-{
-    const char *parent = getenv("TMPDIR");
-    char *path;
-    int result;
-
-    if (asprintf(&path, "%s/gsessions-%u", parent && *parent ? parent : "/tmp", (unsigned)geteuid()) < 0) {
-        snprintf(error, size, "no memory");
-        return -ENOMEM;
-    }
-    result = open_folder(path, error, size);
-    free(path);
-    return result;
-}
-
 static int open_lock(int folder, char *error, size_t size)
 {
     int fd = openat(folder, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -130,8 +80,7 @@ int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)
         snprintf(error, error_size, "no memory");
         return -ENOMEM;
     }
-    result = files->folder =
-        path && *path ? open_folder(path, error, error_size) : open_default_folder(error, error_size);
+    result = files->folder = gf_session_folder_open(path, error, error_size);
     if (result < 0)
         goto fail;
     result = files->lock = open_lock(files->folder, error, error_size);
