@@ -2,10 +2,13 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gf/ghttp/service/session_files.h>
@@ -247,6 +250,78 @@ Test(session, files_have_a_greatest_number)
     open_files(1);
     files->kind->sweep(files);
     cr_expect(write_text(OTHER_ID, "x", clock_ms + 5000) == -ENOSPC, "the next process counts too");
+}
+
+/* ---- the lock ---- */
+
+/* A process of its own that has the lock of an id's session until it is killed. */
+static pid_t hold_lock(const char *id)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    char stripe[3] = {id[0], id[1], 0}, byte;
+    int ready[2];
+    cr_assert(pipe(ready) == 0);
+    pid_t pid = fork();
+    cr_assert(pid >= 0);
+    if (pid == 0) {
+        int fd = open(path_of("lock"), O_RDWR);
+        lock.l_start = strtol(stripe, NULL, 16) % 64;
+        if (fcntl(fd, F_OFD_SETLK, &lock) < 0 || write(ready[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    cr_assert(read(ready[0], &byte, 1) == 1);
+    close(ready[0]);
+    return pid;
+}
+
+static void *remove_in_thread(void *arg)
+{
+    *(int *)arg = remove_text(ID);
+    return NULL;
+}
+
+/* A stopped process that has it: an error after a while, not threads that hang for ever; other sessions do not wait. */
+Test(session, lock_that_is_not_given_back_is_an_error, .timeout = 60)
+{
+    pthread_t thread;
+    int removed = 0;
+    cr_assert(write_text(ID, "one", clock_ms + 5000) == 0);
+    pid_t pid = hold_lock(ID);
+    cr_assert(pthread_create(&thread, NULL, remove_in_thread, &removed) == 0);
+    cr_expect(write_text(ID, "two", clock_ms + 5000) == -ETIMEDOUT);
+    cr_assert(pthread_join(thread, NULL) == 0);
+    cr_expect(removed == -ETIMEDOUT);
+    cr_expect(file_is(ID, "one"), "it can be read all the time");
+    cr_expect(write_text(OTHER_ID, "x", clock_ms + 5000) == 0);
+    kill(pid, SIGKILL);
+    cr_assert(waitpid(pid, NULL, 0) == pid);
+    cr_expect(write_text(ID, "two", clock_ms + 5000) == 0 && file_is(ID, "two"));
+}
+
+struct writing {
+    pthread_t thread;
+    int result;
+};
+
+static void *write_in_thread(void *arg)
+{
+    struct writing *writing = arg;
+    writing->result = write_text(ID, "late", clock_ms + 5000);
+    return NULL;
+}
+
+/* Whoever waits gets it as soon as the other process has given it back, by its end too. */
+Test(session, lock_of_another_process_is_waited_for, .timeout = 60)
+{
+    struct writing writing = {.result = 1};
+    pid_t pid = hold_lock(ID);
+    cr_assert(pthread_create(&writing.thread, NULL, write_in_thread, &writing) == 0);
+    kill(pid, SIGKILL);
+    cr_assert(waitpid(pid, NULL, 0) == pid && pthread_join(writing.thread, NULL) == 0);
+    cr_expect(writing.result == 0 && file_is(ID, "late"));
 }
 
 /* ---- records ---- */

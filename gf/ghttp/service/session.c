@@ -97,7 +97,7 @@ static void load(ghttp_request *r, struct gf_session *session)
     session->entries = NULL;
     session->max_age_ms = session->cookie_ends_ms = 0;
     if (result != -ENOENT && !gf_session_is_said(store, result))
-        glog_error("a session was not read: %s", strerror(-result));
+        glog_error("a session was not read: %s", gf_session_stores_reason(result));
     if (result != -ENOENT && result != -EBADMSG) /* what is damaged will not become readable again */
         session->error = result;
 }

@@ -26,6 +26,9 @@
 /* What one sweep looks at: about a millisecond of somebody's request. */
 #define SWEEP_ENTRIES 512
 #define SWEEP_INTERVAL_MS 1000
+/* Between two attempts to lock a file that another process has locked: doubled from the first to the second. */
+#define LOCK_PAUSE_MIN_NS 100000
+#define LOCK_PAUSE_MAX_NS 25600000
 /* A file that is being written, left by a process that was killed meanwhile. */
 #define LEFTOVER_MS 3600000
 #define TEMPORARY ".tmp"
@@ -123,23 +126,58 @@ static size_t stripe_of(const char *id)
     return strtoul(digits, NULL, 16) % STRIPES;
 }
 
-/* Where the file system knows no locks, the mutex alone has to do: then only the processes of a restart, while both
- * serve, may undo one another's changes. */
-static void lock_file(const struct gf_session_files *files, size_t stripe, short type)
+static int lock_file(const struct gf_session_files *files, size_t stripe, short type)
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)stripe, .l_len = 1};
 
-    while (fcntl(files->lock, F_OFD_SETLKW, &lock) < 0 && errno == EINTR)
-        ;
+    return fcntl(files->lock, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
 }
 
-/* Between these two nobody else who locks reads or changes the session of this id. May block for a moment. */
-static void lock_session(struct gf_session_files *files, const char *id)
+static bool is_over(const struct timespec *until)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec > until->tv_sec || (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec);
+}
+
+/*
+ * Asks again and again, since a wait for the lock of a file has no end but a signal; others than this process have it
+ * only during a restart. Where the file system knows no locks, the mutex alone has to do: then the processes of a
+ * restart, while both serve, may undo one another's changes.
+ */
+static int wait_for_file(const struct gf_session_files *files, size_t stripe, const struct timespec *until)
+{
+    struct timespec pause = {.tv_nsec = LOCK_PAUSE_MIN_NS};
+    int result;
+
+    while ((result = lock_file(files, stripe, F_WRLCK)) == -EAGAIN || result == -EACCES) {
+        if (is_over(until))
+            return -ETIMEDOUT;
+        nanosleep(&pause, NULL);
+        if (pause.tv_nsec < LOCK_PAUSE_MAX_NS)
+            pause.tv_nsec *= 2;
+    }
+    return 0;
+}
+
+/* Between these two nobody else who locks reads or changes the session of this id. May block for a moment; -ETIMEDOUT.
+ */
+static int lock_session(struct gf_session_files *files, const char *id)
 {
     size_t stripe = stripe_of(id);
+    struct timespec until;
+    int result;
 
-    pthread_mutex_lock(&files->stripes[stripe]);
-    lock_file(files, stripe, F_WRLCK);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += GF_SESSION_LOCK_TIMEOUT_S;
+    result = -pthread_mutex_timedlock(&files->stripes[stripe], &until);
+    if (result < 0)
+        return result;
+    result = wait_for_file(files, stripe, &until);
+    if (result < 0)
+        pthread_mutex_unlock(&files->stripes[stripe]);
+    return result;
 }
 
 static void unlock_session(struct gf_session_files *files, const char *id)
@@ -320,8 +358,10 @@ static int update_session(struct gf_session_store *store, const char *id, const 
 
     if (!gf_session_id_is_shaped(locked))
         return -EINVAL;
-    lock_session(files, locked);
-    int result = change(files, id, new_id, edit, arg);
+    int result = lock_session(files, locked);
+    if (result < 0)
+        return result;
+    result = change(files, id, new_id, edit, arg);
     unlock_session(files, locked);
     return result;
 }

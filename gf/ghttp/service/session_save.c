@@ -146,7 +146,7 @@ static void report(const struct gf_session_store *store, int result)
     if (result == -ENOSPC)
         gf_session_stores_complain(store->kind->full);
     else if (result < 0 && result != -ENOENT && !gf_session_is_said(store, result))
-        glog_error("a session was not saved: %s", strerror(-result));
+        glog_error("a session was not saved: %s", gf_session_stores_reason(result));
 }
 
 static void tell_client(ghttp_request *r, struct gf_session *session, const struct saving *saving)

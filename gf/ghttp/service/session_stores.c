@@ -55,6 +55,11 @@ void gf_session_stores_complain(const char *reason)
         glog_error("sessions cannot be kept: %s", reason);
 }
 
+const char *gf_session_stores_reason(int result)
+{
+    return result == -ETIMEDOUT ? "another process holds its lock; is one of them stopped?" : strerror(-result);
+}
+
 /* That of the process before this one, if there is one. */
 static int open_memory(const ghttp_server *s, struct gf_session_store **ret_store, char *error, size_t size)
 {

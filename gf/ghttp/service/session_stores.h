@@ -15,4 +15,7 @@ int gf_session_stores_find(ghttp_server *s, struct gf_session_store **ret_store)
 /* Logs why sessions cannot be kept, once a minute at most. */
 void gf_session_stores_complain(const char *reason);
 
+/* Why a store has failed. */
+const char *gf_session_stores_reason(int result);
+
 #endif
