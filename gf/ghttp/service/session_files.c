@@ -20,26 +20,20 @@
 
 #include "session_folder.h"
 #include "session_id.h"
+#include "session_lock.h"
 
-/* Requests of so many sessions can be at their files at once; each lock is a byte of the lock's file too. */
-#define STRIPES 64
 /* What one sweep looks at: about a millisecond of somebody's request. */
 #define SWEEP_ENTRIES 512
 #define SWEEP_INTERVAL_MS 1000
-/* Between two attempts to lock a file that another process has locked: doubled from the first to the second. */
-#define LOCK_PAUSE_MIN_NS 100000
-#define LOCK_PAUSE_MAX_NS 25600000
 /* A file that is being written, left by a process that was killed meanwhile. */
 #define LEFTOVER_MS 3600000
 #define TEMPORARY ".tmp"
-#define LOCK_NAME "lock"
 #define NAME_SIZE (GF_SESSION_ID_SIZE + sizeof(TEMPORARY))
 
 struct gf_session_files {
     struct gf_session_store store;
     int folder;
-    int lock;
-    pthread_mutex_t stripes[STRIPES];
+    struct gf_session_lock lock;
     int64_t max_count;
     _Atomic int64_t count; /* as the last whole sweep has counted, and what has changed since */
     pthread_mutex_t sweep_lock;
@@ -62,17 +56,6 @@ static int64_t ends_ms_of(const struct stat *file)
 
 /* ---- the folder ---- */
 
-static int open_lock(int folder, char *error, size_t size)
-{
-    int fd = openat(folder, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int result = -errno;
-
-    if (fd >= 0)
-        return fd;
-    snprintf(error, size, "no lock can be made in the folder: %s", strerror(-result));
-    return result;
-}
-
 int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)(void),
                           struct gf_session_store **ret_store, char *error, size_t error_size)
 {
@@ -86,13 +69,11 @@ int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)
     result = files->folder = gf_session_folder_open(path, error, error_size);
     if (result < 0)
         goto fail;
-    result = files->lock = open_lock(files->folder, error, error_size);
+    result = gf_session_lock_init(&files->lock, files->folder, error, error_size);
     if (result < 0)
         goto fail_folder;
     gf_session_store_init(&files->store, &kind, now_ms);
     files->max_count = max_count;
-    for (size_t i = 0; i < STRIPES; i++)
-        pthread_mutex_init(&files->stripes[i], NULL);
     pthread_mutex_init(&files->sweep_lock, NULL);
     *ret_store = &files->store;
     return 0;
@@ -107,85 +88,12 @@ static void close_store(struct gf_session_store *store)
 {
     struct gf_session_files *files = files_of(store);
 
-    for (size_t i = 0; i < STRIPES; i++)
-        pthread_mutex_destroy(&files->stripes[i]);
     pthread_mutex_destroy(&files->sweep_lock);
     if (files->sweep)
         closedir(files->sweep);
-    close(files->lock);
+    gf_session_lock_finish(&files->lock);
     close(files->folder);
     free(files);
-}
-
-/* ---- the lock ---- */
-
-static size_t stripe_of(const char *id)
-{
-    char digits[3] = {id[0], id[1], '\0'};
-
-    return strtoul(digits, NULL, 16) % STRIPES;
-}
-
-static int lock_file(const struct gf_session_files *files, size_t stripe, short type)
-{
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)stripe, .l_len = 1};
-
-    return fcntl(files->lock, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
-}
-
-static bool is_over(const struct timespec *until)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec > until->tv_sec || (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec);
-}
-
-/*
- * Asks again and again, since a wait for the lock of a file has no end but a signal; others than this process have it
- * only during a restart. Where the file system knows no locks, the mutex alone has to do: then the processes of a
- * restart, while both serve, may undo one another's changes.
- */
-static int wait_for_file(const struct gf_session_files *files, size_t stripe, const struct timespec *until)
-{
-    struct timespec pause = {.tv_nsec = LOCK_PAUSE_MIN_NS};
-    int result;
-
-    while ((result = lock_file(files, stripe, F_WRLCK)) == -EAGAIN || result == -EACCES) {
-        if (is_over(until))
-            return -ETIMEDOUT;
-        nanosleep(&pause, NULL);
-        if (pause.tv_nsec < LOCK_PAUSE_MAX_NS)
-            pause.tv_nsec *= 2;
-    }
-    return 0;
-}
-
-/* Between these two nobody else who locks reads or changes the session of this id. May block for a moment; -ETIMEDOUT.
- */
-static int lock_session(struct gf_session_files *files, const char *id)
-{
-    size_t stripe = stripe_of(id);
-    struct timespec until;
-    int result;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += GF_SESSION_LOCK_TIMEOUT_S;
-    result = -pthread_mutex_timedlock(&files->stripes[stripe], &until);
-    if (result < 0)
-        return result;
-    result = wait_for_file(files, stripe, &until);
-    if (result < 0)
-        pthread_mutex_unlock(&files->stripes[stripe]);
-    return result;
-}
-
-static void unlock_session(struct gf_session_files *files, const char *id)
-{
-    size_t stripe = stripe_of(id);
-
-    lock_file(files, stripe, F_UNLCK);
-    pthread_mutex_unlock(&files->stripes[stripe]);
 }
 
 /* ---- one file ---- */
@@ -358,11 +266,11 @@ static int update_session(struct gf_session_store *store, const char *id, const 
 
     if (!gf_session_id_is_shaped(locked))
         return -EINVAL;
-    int result = lock_session(files, locked);
+    int result = gf_session_lock_take(&files->lock, locked);
     if (result < 0)
         return result;
     result = change(files, id, new_id, edit, arg);
-    unlock_session(files, locked);
+    gf_session_lock_give_back(&files->lock, locked);
     return result;
 }
 
