@@ -90,8 +90,8 @@ GF_API const char *ghttp_session_get(ghttp_request *r, const char *key);
  * Sets a value, beginning a session if there is none.
  * @param key 1..256 bytes. @param value any text, copied; NULL takes the key away.
  * @return 0; -EINVAL for a key; -E2BIG for more than a session holds; -EALREADY when a session would begin after the
- *         first flush, which its cookie cannot follow; what the store of the sessions cannot do (-EACCES, -ECONNREFUSED
- * …; see ghttp_session_error()); -ENOMEM.
+ *         first flush, which its cookie cannot follow; -ENOSPC when a session would begin and there are sessionMaxCount;
+ *         what the store of the sessions cannot do (-EACCES, -ECONNREFUSED …; see ghttp_session_error()); -ENOMEM.
  */
 GF_API int ghttp_session_set(ghttp_request *r, const char *key, const char *value);
 /** Takes a value away; with the last one the session ends. 0 (also if there was none) or as ghttp_session_set(). */

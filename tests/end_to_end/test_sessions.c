@@ -430,11 +430,18 @@ Test(sessions, new_ones_have_a_greatest_number, .init = start_small)
 
     expect_body(&first, "/login?user=ann", "ann");
     expect_body(&second, "/login?user=bob", "bob");
-    cr_expect(eq(int, visit(&third, "/login?user=eve"), 200));
+    cr_expect(eq(int, visit(&third, "/login?user=eve"), 500), "the handler has been told");
+    cr_expect(eq(str, third.body, (char *)"nobody"));
     cr_expect(eq(int, third.set_count, 0));
     cr_expect(zero(int, process_wait_line(server, "sessions cannot be kept: their folder is full", 5000)));
     expect_body(&first, "/", "ann");
+    expect_body(&first, "/login?user=anna", "anna"); /* under another id */
     expect_body(&second, "/logout", "nobody");
     expect_body(&third, "/login?user=eve", "eve");
     expect_body(&third, "/", "eve");
+    cr_assert(zero(int, process_signal(server, SIGUSR1)));
+    cr_assert(zero(int, process_wait_pid_gone(process_pid(server), 20000)));
+    expect_body(&third, "/", "eve");
+    cr_expect(eq(int, visit(&second, "/login?user=bob"), 500), "the next process has counted those that there were");
+    expect_body(&first, "/login?user=ann", "ann");
 }

@@ -248,8 +248,81 @@ Test(session, files_have_a_greatest_number)
     cr_expect(files->kind->sweep(files) == 3);
     cr_expect(write_text(ID, "x", clock_ms + 5000) == 0);
     open_files(1);
+    cr_expect(write_text(OTHER_ID, "x", clock_ms + 5000) == -ENOSPC, "the next process has counted before it begins");
+}
+
+Test(session, files_that_are_full_take_a_new_id_for_one_that_there_is)
+{
+    char id[GF_SESSION_ID_SIZE + 1];
+    const struct wanted wanted = {"y", clock_ms + 5000};
+    open_files(1);
+    cr_expect(files->kind->check(files) == 0);
+    cr_assert(write_text(ID, "x", clock_ms + 5000) == 0);
+    cr_expect(files->kind->check(files) == -ENOSPC);
+    cr_expect(files->kind->update(files, ID, OTHER_ID, give_text, (void *)&wanted) == 0);
+    cr_expect(file_is(ID, NULL) && file_is(OTHER_ID, "y"));
+    make_id(1, id);
+    cr_expect(files->kind->check(files) == -ENOSPC && write_text(id, "x", clock_ms + 5000) == -ENOSPC,
+              "it is counted once");
+    cr_expect(remove_text(OTHER_ID) == 0 && files->kind->check(files) == 0);
+}
+
+/* Nobody else may come by to sweep. */
+Test(session, files_that_have_ended_make_room_for_new_ones)
+{
+    open_files(1);
+    cr_assert(write_text(ID, "x", clock_ms + 5000) == 0);
+    clock_ms += 6000;
+    cr_expect(files->kind->check(files) == 0 && write_text(OTHER_ID, "x", clock_ms + 5000) == 0);
+}
+
+/* A round takes several sweeps, between which sessions begin and end, before and behind where it stands. */
+Test(session, files_are_counted_right_while_they_are_swept)
+{
+    char id[GF_SESSION_ID_SIZE + 1];
+    open_files(1500);
+    for (unsigned i = 0; i < 1000; i++) {
+        make_id(i, id);
+        cr_assert(write_text(id, "x", START_MS + 1000000) == 0);
+    }
+    for (unsigned i = 0; i < 500; i++) {
+        if (i % 100 == 0) {
+            clock_ms += 1000;
+            files->kind->sweep(files);
+        }
+        make_id(i, id);
+        cr_assert(remove_text(id) == 0);
+        make_id(1000 + i, id);
+        cr_assert(write_text(id, "x", START_MS + 1000000) == 0);
+    }
+    for (unsigned i = 0; i < 500; i++) {
+        make_id(2000 + i, id);
+        cr_assert(write_text(id, "x", START_MS + 1000000) == 0, "%u", i);
+    }
+    cr_expect(write_text(ID, "x", START_MS + 1000000) == -ENOSPC);
+}
+
+/* As the two processes of a restart: neither is told what the other one makes. */
+Test(session, files_of_another_process_are_counted_by_the_sweep)
+{
+    struct gf_session_store *other = NULL;
+    char id[GF_SESSION_ID_SIZE + 1];
+    open_files(3);
+    cr_assert(gf_session_files_open(folder, 3, read_clock, &other, error, sizeof(error)) == 0);
+    for (unsigned i = 0; i < 3; i++) {
+        make_id(i, id);
+        cr_assert(other->kind->update(other, NULL, id, give_text, &(struct wanted){"x", clock_ms + 5000}) == 0);
+    }
+    cr_expect(files->kind->check(files) == 0, "it does not know yet");
     files->kind->sweep(files);
-    cr_expect(write_text(OTHER_ID, "x", clock_ms + 5000) == -ENOSPC, "the next process counts too");
+    cr_expect(files->kind->check(files) == -ENOSPC);
+    for (unsigned i = 0; i < 3; i++) {
+        make_id(i, id);
+        cr_assert(other->kind->update(other, id, NULL, give_text, &(struct wanted){NULL, 0}) == 0);
+    }
+    clock_ms += 1000;
+    cr_expect(files->kind->check(files) == 0);
+    gf_session_store_close(other);
 }
 
 /* ---- the lock ---- */

@@ -494,6 +494,24 @@ EACH_STORE(that_is_damaged_is_none)
     visit_end(&visit);
 }
 
+Test(session_in_files, that_are_too_many_are_refused_and_those_that_there_are_go_on)
+{
+    struct visit visit;
+    char id[GF_SESSION_ID_SIZE + 1], new_id[GF_SESSION_ID_SIZE + 1];
+    cr_assert(ghttp_server_set(server, "sessionMaxCount", "1") == 0);
+    begin_session(id, "1", "2");
+    visit_begin(&visit, NULL);
+    cr_expect(ghttp_session_set(&visit.r, "a", "new") == -ENOSPC && !ghttp_session_id(&visit.r));
+    cr_expect(strstr(logged, "sessions cannot be kept: their folder is full"), "%s", logged);
+    cr_expect(strcmp(visit_end(&visit), "") == 0);
+    visit_begin(&visit, id);
+    cr_expect(ghttp_session_regenerate(&visit.r) == 0 && ghttp_session_set(&visit.r, "a", "in") == 0);
+    snprintf(new_id, sizeof(new_id), "%s", ghttp_session_id(&visit.r));
+    visit_end(&visit);
+    cr_expect(strncmp(visit.cookie + 12, new_id, 32) == 0, "%s", visit.cookie);
+    cr_expect(has(id, "a", NULL) && has(new_id, "a", "in"));
+}
+
 Test(session_in_files, that_cannot_be_kept_says_so)
 {
     struct visit visit;

@@ -168,6 +168,8 @@ static int begin(ghttp_request *r, struct gf_session *session)
     int result = gf_session_stores_find(r->server, &store);
     if (!result)
         result = store->kind->check(store);
+    if (result == -ENOSPC)
+        gf_session_stores_complain(store->kind->full);
     return result < 0 ? result : make_new_id(r, session);
 }
 

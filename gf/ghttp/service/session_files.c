@@ -35,7 +35,8 @@ struct gf_session_files {
     int folder;
     struct gf_session_lock lock;
     int64_t max_count;
-    _Atomic int64_t count; /* as the last whole sweep has counted, and what has changed since */
+    _Atomic int64_t count;         /* as the begin and the last whole sweep have counted, and what has changed since */
+    _Atomic int64_t made, removed; /* by this process in this round of the sweep */
     pthread_mutex_t sweep_lock;
     DIR *sweep; /* stands where the last one has stopped */
     int64_t swept_ms;
@@ -56,6 +57,30 @@ static int64_t ends_ms_of(const struct stat *file)
 
 /* ---- the folder ---- */
 
+/* With its own description of the folder, whose position nobody else moves. */
+static DIR *open_list(const struct gf_session_files *files)
+{
+    int fd = openat(files->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *opened = fd < 0 ? NULL : fdopendir(fd);
+
+    if (fd >= 0 && !opened)
+        close(fd);
+    return opened;
+}
+
+/* By their names alone, and no further than the bound: whether one has ended is for the sweep to find out. */
+static int64_t count_files(const struct gf_session_files *files)
+{
+    DIR *list = open_list(files);
+    int64_t count = 0;
+
+    for (const struct dirent *entry; list && count < files->max_count && (entry = readdir(list));)
+        count += gf_session_id_is_shaped(entry->d_name);
+    if (list)
+        closedir(list);
+    return count;
+}
+
 int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)(void),
                           struct gf_session_store **ret_store, char *error, size_t error_size)
 {
@@ -74,6 +99,7 @@ int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)
         goto fail_folder;
     gf_session_store_init(&files->store, &kind, now_ms);
     files->max_count = max_count;
+    atomic_store(&files->count, count_files(files));
     pthread_mutex_init(&files->sweep_lock, NULL);
     *ret_store = &files->store;
     return 0;
@@ -193,8 +219,21 @@ static int write_temporary(const struct gf_session_files *files, const char *nam
     return result;
 }
 
-/* Replaces the content or makes the file, locked. */
-static int write_session(struct gf_session_files *files, const char *id, const char *text, int64_t ends_ms)
+static void count_made(struct gf_session_files *files)
+{
+    atomic_fetch_add(&files->made, 1);
+    atomic_fetch_add(&files->count, 1);
+}
+
+static void count_removed(struct gf_session_files *files)
+{
+    atomic_fetch_add(&files->removed, 1);
+    atomic_fetch_sub(&files->count, 1);
+}
+
+/* Replaces the content or makes the file, locked. replaces: another session goes for it, so that it is none more. */
+static int write_session(struct gf_session_files *files, const char *id, const char *text, int64_t ends_ms,
+                         bool replaces)
 {
     char name[NAME_SIZE];
     bool is_new;
@@ -205,7 +244,7 @@ static int write_session(struct gf_session_files *files, const char *id, const c
     if (strlen(text) > GF_SESSION_TEXT_MAX)
         return -E2BIG;
     is_new = faccessat(files->folder, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    if (is_new && atomic_load(&files->count) >= files->max_count)
+    if (is_new && !replaces && atomic_load(&files->count) >= files->max_count)
         return -ENOSPC;
     snprintf(name, sizeof(name), "%s" TEMPORARY, id);
     result = write_temporary(files, name, text, ends_ms);
@@ -214,7 +253,7 @@ static int write_session(struct gf_session_files *files, const char *id, const c
     if (result < 0)
         unlinkat(files->folder, name, 0);
     else if (is_new)
-        atomic_fetch_add(&files->count, 1);
+        count_made(files);
     return result;
 }
 
@@ -236,7 +275,7 @@ static int remove_session(struct gf_session_files *files, const char *id)
         return -EINVAL;
     if (unlinkat(files->folder, id, 0) < 0)
         return errno == ENOENT ? 0 : -errno;
-    atomic_fetch_sub(&files->count, 1);
+    count_removed(files);
     return 0;
 }
 
@@ -249,7 +288,7 @@ static int change(struct gf_session_files *files, const char *id, const char *ne
     if (!result)
         result = edit(arg, text, &next, &ends_ms);
     if (!result && next)
-        result = write_session(files, new_id ? new_id : id, next, ends_ms);
+        result = write_session(files, new_id ? new_id : id, next, ends_ms, id != NULL);
     if (!result && id && (!next || new_id))
         result = remove_session(files, id);
     free(next);
@@ -302,18 +341,36 @@ static bool sweep_entry(struct gf_session_files *files, const char *name)
         files->seen += is_session;
         return false;
     }
-    return unlinkat(files->folder, name, 0) == 0;
+    if (unlinkat(files->folder, name, 0) < 0)
+        return false;
+    if (is_session)
+        count_removed(files);
+    return true;
 }
 
-/* With its own description of the folder, whose position nobody else moves. */
-static DIR *open_sweep(const struct gf_session_files *files)
+static void begin_round(struct gf_session_files *files)
 {
-    int fd = openat(files->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *opened = fd < 0 ? NULL : fdopendir(fd);
+    files->sweep = open_list(files);
+    files->seen = 0;
+    atomic_store(&files->made, 0);
+    atomic_store(&files->removed, 0);
+}
 
-    if (fd >= 0 && !opened)
-        close(fd);
-    return opened;
+/*
+ * What a whole round has seen corrects the count, which does not know what other processes make and remove. What this
+ * one has made meanwhile may have been seen or not, and so may what it has removed: within that the count is right.
+ */
+static void end_round(struct gf_session_files *files)
+{
+    int64_t count = atomic_load(&files->count);
+    int64_t least = files->seen - atomic_load(&files->removed), most = files->seen + atomic_load(&files->made);
+
+    closedir(files->sweep);
+    files->sweep = NULL;
+    if (count < least)
+        atomic_fetch_add(&files->count, least - count);
+    else if (count > most)
+        atomic_fetch_sub(&files->count, count - most);
 }
 
 static unsigned sweep_some(struct gf_session_files *files)
@@ -323,10 +380,8 @@ static unsigned sweep_some(struct gf_session_files *files)
     for (int i = 0; i < SWEEP_ENTRIES; i++) {
         const struct dirent *entry = readdir(files->sweep);
 
-        if (!entry) { /* a whole round: what it has counted is what there is */
-            closedir(files->sweep);
-            files->sweep = NULL;
-            atomic_store(&files->count, files->seen);
+        if (!entry) {
+            end_round(files);
             break;
         }
         removed += sweep_entry(files, entry->d_name);
@@ -344,10 +399,8 @@ static unsigned sweep_store(struct gf_session_store *store)
         return 0;
     if (now - files->swept_ms >= SWEEP_INTERVAL_MS || now < files->swept_ms) {
         files->swept_ms = now;
-        if (!files->sweep) {
-            files->sweep = open_sweep(files);
-            files->seen = 0;
-        }
+        if (!files->sweep)
+            begin_round(files);
         if (files->sweep)
             removed = sweep_some(files);
     }
@@ -355,10 +408,14 @@ static unsigned sweep_store(struct gf_session_store *store)
     return removed;
 }
 
+/* Where it is full, what has ended makes room. */
 static int check_store(struct gf_session_store *store)
 {
-    (void)store;
-    return 0;
+    const struct gf_session_files *files = files_of(store);
+
+    if (atomic_load(&files->count) >= files->max_count)
+        sweep_store(store);
+    return atomic_load(&files->count) >= files->max_count ? -ENOSPC : 0;
 }
 
 static const struct gf_session_store_kind kind = {.full = "their folder is full (sessionMaxCount, or the disk)",
