@@ -43,7 +43,7 @@ static void start_with(const char *setting, const char *second)
     char *line = process_find_line(server, "port ");
     port = atoi(line + strlen("port "));
     free(line);
-    snprintf(folder, sizeof(folder), "%s/sessions", process_folder(server));
+    snprintf(folder, sizeof(folder), "%s/sessions/default", process_folder(server));
 }
 
 static void start(const char *setting)

@@ -166,7 +166,7 @@ Test(sessions_redis, redis_that_is_down_is_said_once_and_logs_nobody_out)
     free(output);
     cr_assert(zero(int, redis_start(&redis)));
     snprintf(command, sizeof(command),
-             "SET gfsession:%s \"{\\\"version\\\":1,\\\"maxAge\\\":0,\\\"values\\\":{"
+             "SET gfsession:default:%s \"{\\\"version\\\":1,\\\"maxAge\\\":0,\\\"values\\\":{"
              "\\\"user\\\":\\\"ann\\\"}}\" PX 600000",
              strchr(cookie, '=') + 1);
     cr_assert(zero(int, redis_ask(&redis, command, answer, sizeof(answer))));

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <gf/ghttp/service/session_files.h>
+#include <gf/ghttp/service/session_folder.h>
 #include <gf/ghttp/service/session_id.h>
 #include <gf/ghttp/service/session_record.h>
 
@@ -19,7 +20,7 @@
 #define OTHER_ID "f123456789abcdef0123456789abcdef"
 #define START_MS INT64_C(1700000000000)
 
-static char parent[] = "/tmp/gf-test-session-XXXXXX", folder[64], error[512];
+static char parent[] = "/tmp/gf-test-session-XXXXXX", settings_path[64], folder[80], error[512];
 static int64_t clock_ms;
 static struct gf_session_store *files;
 
@@ -28,18 +29,27 @@ static int64_t read_clock(void)
     return clock_ms;
 }
 
+static struct gf_session_store *new_files(int64_t max_count)
+{
+    struct gf_session_store *made = NULL;
+    int fd = gf_session_folder_open(settings_path, "s1", error, sizeof(error));
+    cr_assert(fd >= 0, "%s", error);
+    cr_assert(gf_session_files_new(fd, max_count, read_clock, &made, error, sizeof(error)) == 0, "%s", error);
+    return made;
+}
+
 static void open_files(int64_t max_count)
 {
     gf_session_store_close(files);
-    files = NULL;
-    cr_assert(gf_session_files_open(folder, max_count, read_clock, &files, error, sizeof(error)) == 0, "%s", error);
+    files = new_files(max_count);
 }
 
 static void begin(void)
 {
     strcpy(parent + strlen(parent) - 6, "XXXXXX");
     cr_assert(mkdtemp(parent) != NULL);
-    snprintf(folder, sizeof(folder), "%s/sessions", parent);
+    snprintf(settings_path, sizeof(settings_path), "%s/sessions", parent);
+    snprintf(folder, sizeof(folder), "%s/s1", settings_path);
     clock_ms = START_MS;
     open_files(1000);
 }
@@ -57,10 +67,11 @@ TestSuite(session, .init = begin, .fini = end);
 
 static int try_open(const char *path)
 {
-    struct gf_session_store *opened = NULL;
-    int result = gf_session_files_open(path, 10, NULL, &opened, error, sizeof(error));
-    gf_session_store_close(opened);
-    return result;
+    int result = gf_session_folder_open(path, "s1", error, sizeof(error));
+    if (result < 0)
+        return result;
+    close(result);
+    return 0;
 }
 
 static const char *path_of(const char *name)
@@ -143,6 +154,7 @@ Test(session, folder_and_files_are_for_the_user_alone)
     umask(0);
     cr_assert(write_text(ID, "x", clock_ms + 1000) == 0);
     cr_expect(stat(folder, &found) == 0 && (found.st_mode & 07777) == 0700);
+    cr_expect(stat(settings_path, &found) == 0 && (found.st_mode & 07777) == 0700);
     cr_expect(stat(path_of(ID), &found) == 0 && (found.st_mode & 07777) == 0600);
     cr_expect(stat(path_of("lock"), &found) == 0 && (found.st_mode & 07777) == 0600);
     cr_expect(access(path_of(ID ".tmp"), F_OK) < 0);
@@ -151,18 +163,55 @@ Test(session, folder_and_files_are_for_the_user_alone)
 Test(session, folder_that_others_may_enter_is_refused)
 {
     char link[128];
-    cr_assert(chmod(folder, 0750) == 0);
-    cr_expect(try_open(folder) == -EPERM && strstr(error, "0700"), "%s", error);
-    cr_assert(chmod(folder, 0700) == 0);
-    cr_expect(try_open(folder) == 0);
+    const char *const folders[] = {settings_path, folder};
+    for (int i = 0; i < 2; i++) {
+        cr_assert(chmod(folders[i], 0750) == 0);
+        cr_expect(try_open(settings_path) == -EPERM, "%s", folders[i]);
+        cr_expect(strstr(error, "\"sessionPath\": ") == error && strstr(error, folders[i]) && strstr(error, "0700"),
+                  "%s", error);
+        cr_assert(chmod(folders[i], 0700) == 0);
+        cr_expect(try_open(settings_path) == 0);
+    }
     snprintf(link, sizeof(link), "%s/link", parent);
-    cr_assert(symlink(folder, link) == 0);
+    cr_assert(symlink(settings_path, link) == 0);
     cr_expect(try_open(link) < 0, "a link may be somebody's trap");
-    cr_expect(try_open("/nowhere/at/all") == -ENOENT);
+    cr_assert(rename(folder, path_of("../away")) == 0 && symlink("away", folder) == 0);
+    cr_expect(try_open(settings_path) < 0, "a link may be somebody's trap");
+}
+
+Test(session, folders_above_are_made_for_the_user_alone)
+{
+    char path[320];
+    struct stat found;
+    umask(0);
+    snprintf(path, sizeof(path), "%s/a/b//c/", parent);
+    cr_expect(try_open(path) == 0, "%s", error);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/%s", parent, (const char *[]){"a", "a/b", "a/b/c/s1"}[i]);
+        cr_expect(stat(path, &found) == 0 && (found.st_mode & 07777) == 0700, "%s", path);
+    }
+    cr_assert(write_text(ID, "x", clock_ms + 1000) == 0);
+    snprintf(path, sizeof(path), "%s/b", path_of(ID));
+    cr_expect(try_open(path) == -ENOTDIR && strstr(error, path), "%s", error);
+}
+
+/* A user's programs must not take one another's sessions for theirs, nor must the servers of one. */
+Test(session, folder_is_the_programs_and_the_servers)
+{
+    static const char *const names[][2] = {{"s1", "s1"},     {"Shop 2", "Shop%202"}, {"..", "%2E."},
+                                           {"a/b", "a%2Fb"}, {"100%", "100%25"},     {"\xc3\xa9", "%C3%A9"}};
+    char path[256];
     cr_assert(setenv("TMPDIR", parent, 1) == 0);
-    cr_expect(try_open(NULL) == 0);
-    snprintf(link, sizeof(link), "%s/gsessions-%u", parent, (unsigned)geteuid());
-    cr_expect(access(link, F_OK) == 0);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        int fd = gf_session_folder_open("", names[i][0], error, sizeof(error));
+        cr_expect(fd >= 0 && close(fd) == 0, "%s", error);
+        snprintf(path, sizeof(path), "%s/gsessions-%u/test_session/%s", parent, (unsigned)geteuid(), names[i][1]);
+        cr_expect(access(path, F_OK) == 0, "%s", path);
+    }
+    snprintf(path, sizeof(path), "%s/gsessions-%u", parent, (unsigned)geteuid());
+    cr_assert(chmod(path, 0755) == 0);
+    cr_expect(gf_session_folder_open("", "s1", error, sizeof(error)) == -EPERM);
+    cr_expect(strstr(error, "\"sessionPath\" (empty): /tmp/"), "%s", error);
 }
 
 Test(session, file_is_there_until_its_time)
@@ -305,10 +354,10 @@ Test(session, files_are_counted_right_while_they_are_swept)
 /* As the two processes of a restart: neither is told what the other one makes. */
 Test(session, files_of_another_process_are_counted_by_the_sweep)
 {
-    struct gf_session_store *other = NULL;
+    struct gf_session_store *other;
     char id[GF_SESSION_ID_SIZE + 1];
     open_files(3);
-    cr_assert(gf_session_files_open(folder, 3, read_clock, &other, error, sizeof(error)) == 0);
+    other = new_files(3);
     for (unsigned i = 0; i < 3; i++) {
         make_id(i, id);
         cr_assert(other->kind->update(other, NULL, id, give_text, &(struct wanted){"x", clock_ms + 5000}) == 0);

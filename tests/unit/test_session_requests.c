@@ -520,7 +520,7 @@ Test(session_in_files, that_cannot_be_kept_says_so)
     cr_expect(ghttp_session_error(&visit.r) == 0, "no client's session is missing");
     cr_expect(ghttp_session_set(&visit.r, "a", "1") == -EPERM && !ghttp_session_id(&visit.r));
     cr_expect(strcmp(visit_end(&visit), "") == 0);
-    cr_expect(strstr(logged, "sessions cannot be kept: /tmp/"), "%s", logged);
+    cr_expect(strstr(logged, "sessions cannot be kept: \"sessionPath\": /tmp/"), "%s", logged);
     visit_begin(&visit, ID);
     cr_expect(!ghttp_session_get(&visit.r, "a") && ghttp_session_error(&visit.r) == -EPERM);
     visit_end(&visit);

@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "session_folder.h"
 #include "session_id.h"
 #include "session_lock.h"
 
@@ -81,33 +80,28 @@ static int64_t count_files(const struct gf_session_files *files)
     return count;
 }
 
-int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)(void),
-                          struct gf_session_store **ret_store, char *error, size_t error_size)
+int gf_session_files_new(int folder, int64_t max_count, int64_t (*now_ms)(void), struct gf_session_store **ret_store,
+                         char *error, size_t error_size)
 {
     struct gf_session_files *files = calloc(1, sizeof(*files));
-    int result;
+    int result = -ENOMEM;
 
-    if (!files) {
+    if (!files)
         snprintf(error, error_size, "no memory");
-        return -ENOMEM;
+    else
+        result = gf_session_lock_init(&files->lock, folder, error, error_size);
+    if (result < 0) {
+        free(files);
+        close(folder);
+        return result;
     }
-    result = files->folder = gf_session_folder_open(path, error, error_size);
-    if (result < 0)
-        goto fail;
-    result = gf_session_lock_init(&files->lock, files->folder, error, error_size);
-    if (result < 0)
-        goto fail_folder;
-    gf_session_store_init(&files->store, &kind, now_ms);
+    files->folder = folder;
     files->max_count = max_count;
-    atomic_store(&files->count, count_files(files));
+    gf_session_store_init(&files->store, &kind, now_ms);
     pthread_mutex_init(&files->sweep_lock, NULL);
+    atomic_store(&files->count, count_files(files));
     *ret_store = &files->store;
     return 0;
-fail_folder:
-    close(files->folder);
-fail:
-    free(files);
-    return result;
 }
 
 static void close_store(struct gf_session_store *store)

@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../server/server.h"
 #include "session_id.h"
 
-#define PREFIX_MAX 128
+/* The setting's, the name of a server, and the colon behind that. */
+#define PREFIX_MAX (128 + GF_SERVER_NAME_MAX + 1)
 /* Each time that an update comes too late somebody else's has come through. There are not more at once than
  * connections, a thousand at most. */
 #define TRIES_MAX 1000
@@ -37,7 +39,7 @@ static struct gf_session_redis *redis_of(struct gf_session_store *store)
     return (struct gf_session_redis *)store;
 }
 
-int gf_session_redis_new(const struct gf_redis_options *options, const char *prefix,
+int gf_session_redis_new(const struct gf_redis_options *options, const char *prefix, const char *server,
                          struct gf_session_store **ret_store)
 {
     struct gf_session_redis *redis = calloc(1, sizeof(*redis));
@@ -48,7 +50,7 @@ int gf_session_redis_new(const struct gf_redis_options *options, const char *pre
         return result;
     }
     gf_session_store_init(&redis->store, &kind, NULL);
-    snprintf(redis->prefix, sizeof(redis->prefix), "%s", prefix);
+    snprintf(redis->prefix, sizeof(redis->prefix), "%s%s:", prefix, server);
     *ret_store = &redis->store;
     return 0;
 }

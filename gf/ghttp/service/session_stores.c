@@ -16,6 +16,7 @@
 #include "../server/session_settings.h"
 #include "../server/server.h"
 #include "session_files.h"
+#include "session_folder.h"
 #include "session_memory.h"
 #ifdef GF_HAVE_REDIS
 #include "session_redis.h"
@@ -89,18 +90,25 @@ static int open_redis(const ghttp_server *s, struct gf_session_store **ret_store
     int result = gf_redis_address_parse(set->session_redis_address, &options.address);
 
     if (!result)
-        result = gf_session_redis_new(&options, set->session_redis_prefix, ret_store);
+        result = gf_session_redis_new(&options, set->session_redis_prefix, s->name, ret_store);
     if (result < 0)
         snprintf(error, size, "sessions in Redis: %s", strerror(-result));
     return result;
 }
 #endif
 
+static int open_files(const ghttp_server *s, struct gf_session_store **ret_store, char *error, size_t size)
+{
+    int folder = gf_session_folder_open(s->settings.session_path, s->name, error, size);
+
+    if (folder < 0)
+        return folder;
+    return gf_session_files_new(folder, s->settings.session_max_count, NULL, ret_store, error, size);
+}
+
 static int open_store(ghttp_server *s, struct gf_session_store **ret_store, char *error, size_t size)
 {
-    const struct gf_settings *set = &s->settings;
-
-    switch (gf_session_storage(set)) {
+    switch (gf_session_storage(&s->settings)) {
     case GF_SESSION_STORAGE_MEMORY:
         return open_memory(s, ret_store, error, size);
 #ifdef GF_HAVE_REDIS
@@ -110,7 +118,7 @@ static int open_store(ghttp_server *s, struct gf_session_store **ret_store, char
     default:
         break; /* the server would not have started with another */
     }
-    return gf_session_files_open(set->session_path, set->session_max_count, NULL, ret_store, error, size);
+    return open_files(s, ret_store, error, size);
 }
 
 static int open_once(ghttp_server *s, struct gf_session_store **ret_store, char *error, size_t error_size)
