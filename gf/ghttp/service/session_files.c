@@ -104,6 +104,11 @@ int gf_session_files_new(int folder, int64_t max_count, int64_t (*now_ms)(void),
     return 0;
 }
 
+int gf_session_files_folder(const struct gf_session_store *store)
+{
+    return store->kind == &kind ? ((const struct gf_session_files *)store)->folder : -EINVAL;
+}
+
 static void close_store(struct gf_session_store *store)
 {
     struct gf_session_files *files = files_of(store);

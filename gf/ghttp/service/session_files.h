@@ -23,4 +23,7 @@
 int gf_session_files_new(int folder, int64_t max_count, int64_t (*now_ms)(void), struct gf_session_store **ret_store,
                          char *error, size_t error_size);
 
+/* The descriptor of its folder, which stays the store's; negative if this is no store of this kind. */
+int gf_session_files_folder(const struct gf_session_store *store);
+
 #endif

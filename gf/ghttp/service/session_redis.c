@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +55,31 @@ int gf_session_redis_new(const struct gf_redis_options *options, const char *pre
     snprintf(redis->prefix, sizeof(redis->prefix), "%s%s:", prefix, server);
     *ret_store = &redis->store;
     return 0;
+}
+
+static void *try_to_connect(void *arg)
+{
+    struct gf_redis_link *link;
+
+    if (!gf_redis_take(arg, &link))
+        gf_redis_give_back(link, 0);
+    return NULL;
+}
+
+/* Without a thread for it the first request finds out. */
+void gf_session_redis_try(struct gf_session_store *store)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all;
+
+    if (pthread_attr_init(&attributes))
+        return;
+    sigfillset(&all); /* signals are for others */
+    pthread_attr_setsigmask_np(&attributes, &all);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_create(&thread, &attributes, try_to_connect, redis_of(store)->pool);
+    pthread_attr_destroy(&attributes);
 }
 
 static void close_store(struct gf_session_store *store)

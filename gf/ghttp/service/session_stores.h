@@ -1,6 +1,6 @@
 /*
- * Which store a server's sessions are in: opened as its settings say when it is first needed, then kept until the end
- * of the process. Thread: any.
+ * Which store a server's sessions are in: opened as its settings say, at the server's start where they name a folder or
+ * a Redis, else when it is first needed; then kept until the end of the process. Thread: any.
  */
 #ifndef GF_GHTTP_SERVICE_SESSION_STORES_H
 #define GF_GHTTP_SERVICE_SESSION_STORES_H
