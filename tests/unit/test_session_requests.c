@@ -302,6 +302,70 @@ EACH_STORE(with_another_id_keeps_its_values)
     cr_expect(has(id, "a", NULL) && has(new_id, "a", "new") && has(new_id, "b", "2"));
 }
 
+EACH_STORE(gives_values_as_what_they_are_wanted_as)
+{
+    struct visit visit;
+    char id[GF_SESSION_ID_SIZE + 1];
+    begin_session(id, "-42", "on");
+    visit_begin(&visit, id);
+    cr_expect(ghttp_session_get_int(&visit.r, "a", 7) == -42 && ghttp_session_get_int(&visit.r, "b", 7) == 7);
+    cr_expect(ghttp_session_get_double(&visit.r, "a", 0.5) == -42 &&
+              ghttp_session_get_double(&visit.r, "b", 0.5) == 0.5);
+    cr_expect(ghttp_session_get_bool(&visit.r, "b", false) && ghttp_session_get_bool(&visit.r, "a", true));
+    cr_expect(ghttp_session_get_int(&visit.r, "c", 7) == 7 && ghttp_session_get_int(&visit.r, NULL, 8) == 8);
+    cr_expect(ghttp_session_contains(&visit.r, "a") && !ghttp_session_contains(&visit.r, "c"));
+    cr_expect(ghttp_session_set(&visit.r, "c", "") == 0 && ghttp_session_contains(&visit.r, "c"));
+    cr_expect(!ghttp_session_get_bool(&visit.r, "c", true), "empty is false");
+    cr_expect(ghttp_session_remove(&visit.r, "a") == 0 && !ghttp_session_contains(&visit.r, "a"));
+    visit_end(&visit);
+    visit_begin(&visit, NULL);
+    cr_expect(ghttp_session_get_int(&visit.r, "a", 7) == 7 && !ghttp_session_contains(&visit.r, "a"));
+    cr_expect(!ghttp_session_size(&visit.r));
+    visit_end(&visit);
+}
+
+struct seen {
+    struct visit *visit;
+    char text[64];
+    unsigned left; /* calls until it has enough */
+};
+
+/* "a=1 " for a; and for each that it is called with another value is set, which it is not called with. */
+static bool see(const char *key, const char *value, void *arg)
+{
+    struct seen *seen = arg;
+    char name[64];
+    size_t length = strlen(seen->text);
+    snprintf(seen->text + length, sizeof(seen->text) - length, "%s=%s ", key, value);
+    if (seen->visit) {
+        snprintf(name, sizeof(name), "new %s", key);
+        cr_expect(ghttp_session_set(&seen->visit->r, name, value) == 0);
+        cr_expect(ghttp_session_remove(&seen->visit->r, "a") == 0);
+    }
+    return !seen->left || --seen->left;
+}
+
+EACH_STORE(tells_all_its_keys_and_values)
+{
+    struct seen all = {.visit = NULL}, one = {.left = 1}, changing = {.left = 0};
+    struct visit visit;
+    char id[GF_SESSION_ID_SIZE + 1];
+    begin_session(id, "1", "2");
+    visit_begin(&visit, id);
+    cr_expect(ghttp_session_set(&visit.r, "b", "two") == 0 && ghttp_session_set(&visit.r, "c", "3") == 0);
+    cr_expect(ghttp_session_each(&visit.r, see, &all) == 3 && ghttp_session_size(&visit.r) == 3);
+    cr_expect(strlen(all.text) == 14 && strstr(all.text, "a=1 ") && strstr(all.text, "b=two ") &&
+                  strstr(all.text, "c=3 "),
+              "%s", all.text);
+    cr_expect(ghttp_session_each(&visit.r, see, &one) == 1 && strlen(one.text) < 7, "%s", one.text);
+    changing.visit = &visit;
+    size_t count = ghttp_session_each(&visit.r, see, &changing);
+    cr_expect(!strstr(changing.text, "new") && (count == 2 || count == 3), "%s", changing.text);
+    cr_expect(ghttp_session_size(&visit.r) == 2 + count);
+    cr_expect(ghttp_session_clear(&visit.r) == 0 && ghttp_session_size(&visit.r) == 0);
+    visit_end(&visit);
+}
+
 EACH_STORE(has_an_age_of_its_own)
 {
     struct visit visit;

@@ -11,6 +11,7 @@
 #include <gf/glog/glog.h>
 
 #include "../message/arena.h"
+#include "../message/convert.h"
 #include "../message/request.h"
 #include "../server/server.h"
 #include "session_id.h"
@@ -138,6 +139,64 @@ const char *ghttp_session_get(ghttp_request *r, const char *key)
     const struct gf_session_entry *entry = session && key ? gf_session_find(session, key) : NULL;
 
     return entry ? entry->value : NULL;
+}
+
+long ghttp_session_get_int(ghttp_request *r, const char *key, long fallback)
+{
+    const char *text = ghttp_session_get(r, key);
+    long number;
+
+    return text && gf_convert_long(text, &number) ? number : fallback;
+}
+
+double ghttp_session_get_double(ghttp_request *r, const char *key, double fallback)
+{
+    const char *text = ghttp_session_get(r, key);
+    double number;
+
+    return text && gf_convert_double(text, &number) ? number : fallback;
+}
+
+bool ghttp_session_get_bool(ghttp_request *r, const char *key, bool fallback)
+{
+    const char *text = ghttp_session_get(r, key);
+    bool value;
+
+    return text && gf_convert_bool(text, &value) ? value : fallback;
+}
+
+bool ghttp_session_contains(ghttp_request *r, const char *key)
+{
+    return ghttp_session_get(r, key) != NULL;
+}
+
+static bool go_on(const char *key, const char *value, void *arg)
+{
+    (void)key;
+    (void)value;
+    (void)arg;
+    return true;
+}
+
+size_t ghttp_session_size(ghttp_request *r)
+{
+    return ghttp_session_each(r, go_on, NULL);
+}
+
+/* New entries come before the first, and none ever goes. */
+size_t ghttp_session_each(ghttp_request *r, ghttp_pair *fn, void *arg)
+{
+    const struct gf_session *session = find_session(r);
+    size_t count = 0;
+    bool goes_on = true;
+
+    for (struct gf_session_entry *entry = session ? session->entries : NULL; entry && goes_on; entry = entry->next) {
+        if (!entry->value)
+            continue;
+        count++;
+        goes_on = fn(entry->key, entry->value, arg);
+    }
+    return count;
 }
 
 static int make_new_id(ghttp_request *r, struct gf_session *session)
