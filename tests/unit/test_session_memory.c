@@ -229,6 +229,7 @@ Test(session_memory, blocks_are_used_again)
 
 struct counter {
     struct gf_session_store *store;
+    const char *id;
     int times;
 };
 
@@ -245,7 +246,7 @@ static void *count(void *arg)
 {
     const struct counter *counter = arg;
     for (int i = 0; i < counter->times; i++)
-        if (counter->store->kind->update(counter->store, id_of(0), NULL, count_one, NULL) < 0)
+        if (counter->store->kind->update(counter->store, counter->id, NULL, count_one, NULL) < 0)
             return arg;
     return NULL;
 }
@@ -255,14 +256,15 @@ Test(session_memory, changes_of_threads_and_processes_are_all_kept)
     struct gf_session_store *other;
     struct counter counters[2];
     pthread_t threads[2];
+    const char *id = id_of(0); /* before the threads: it is not for several at once */
     void *failed;
     int status;
     cr_assert(put(memory, 0, "0") == 0);
     pid_t pid = fork();
     cr_assert(pid >= 0);
     other = adopt();
-    counters[0] = (struct counter){memory, 2000};
-    counters[1] = (struct counter){other, 2000};
+    counters[0] = (struct counter){memory, id, 2000};
+    counters[1] = (struct counter){other, id, 2000};
     if (pid == 0)
         _exit(count(&counters[1]) ? 1 : 0);
     for (int i = 0; i < 2; i++)
