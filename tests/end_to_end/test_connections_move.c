@@ -355,6 +355,72 @@ Test(connections_move, to_the_server_that_has_the_port_now, .fini = finish, .tim
         client_close(c[k]);
 }
 
+/* Both listen on one port, each on an address of its own: what has come to the one is nothing for the other. */
+Test(connections_move, to_the_server_that_has_the_address, .fini = finish, .timeout = 60)
+{
+    struct transport_target second;
+    struct client *c[2];
+    char both[256], swapped[256];
+
+    cr_assert(zero(int, rig_init(&rig)));
+    snprintf(both, sizeof(both), "address_1=127.0.0.1:%d\naddress_2=127.0.0.2:%d", rig.port, rig.port);
+    snprintf(swapped, sizeof(swapped), "address_1=127.0.0.2:%d\naddress_2=127.0.0.1:%d", rig.port, rig.port);
+    cr_assert(zero(int, rig_settings(&rig, both)));
+    cr_assert(zero(int, rig_start(&rig)));
+    cr_assert(zero(int, process_wait_lines(rig.process, "http server started listening on", 2, 10000)));
+    second = (struct transport_target){.host = "127.0.0.2", .port = rig.port};
+    c[0] = connect_to(&rig.http);
+    c[1] = connect_to(&second);
+    for (int i = 0; i < 4; i++) {
+        pid_t old = rig.pid;
+
+        for (int k = 0; k < 2; k++)
+            expect_name(c[k], (i == 2) == k ? "s1\n" : "s2\n");
+        cr_assert(zero(int, rig_settings(&rig, i == 1 ? swapped : both)));
+        restart();
+        for (int k = 0; k < 2; k++)
+            expect_moves(c[k], old);
+    }
+    for (int k = 0; k < 2; k++)
+        client_close(c[k]);
+}
+
+/* A server that gives one of its ports up keeps the connections of the other. */
+static void drop_one_port(bool to_https)
+{
+    struct transport_target dropped;
+    struct client *stays, *goes;
+    char settings[128];
+
+    cr_assert(zero(int, rig_init(&rig)));
+    dropped = (struct transport_target){.port = rig.second_port};
+    snprintf(settings, sizeof(settings), "address_1=127.0.0.1:%d,127.0.0.1:%d\naddress_2=", rig.port, rig.second_port);
+    cr_assert(zero(int, rig_settings(&rig, settings)));
+    cr_assert(zero(int, rig_start(&rig)));
+    stays = connect_to(&rig.http);
+    goes = connect_to(&dropped);
+    cr_assert(eq(int, ask_kept(stays), rig.first));
+    cr_assert(eq(int, ask_kept(goes), rig.first));
+    snprintf(settings, sizeof(settings), "address_2=\nhttps_1=127.0.0.1:%d,127.0.0.1:%d", rig.https_port,
+             rig.second_port);
+    cr_assert(zero(int, rig_settings(&rig, to_https ? settings : "address_2=")));
+    restart();
+    expect_moves(stays, rig.first);
+    expect_notice(goes, "GET /pid HTTP/1.1\r\nHost: localhost\r\n\r\n", rig.first);
+    client_close(stays);
+    cr_expect(zero(int, process_wait_pid_gone(rig.first, END_MS)));
+}
+
+Test(connections_move, the_others_of_a_server_that_drops_a_port, .fini = finish, .timeout = 60)
+{
+    drop_one_port(false);
+}
+
+Test(connections_move, the_others_of_a_server_that_turns_a_port_to_https, .fini = finish, .timeout = 60)
+{
+    drop_one_port(true);
+}
+
 /* ---- many -------------------------------------------------------------------------------------------------------- */
 
 /* Servers that were built with a sanitizer are several times slower, and take a second to end. */

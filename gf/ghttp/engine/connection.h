@@ -38,6 +38,8 @@ struct gf_connection {
     uint64_t sent;        /* what the client had acknowledged when GF_WAIT_WRITE was last looked at */
     uint64_t consumed;    /* bytes of the requests so far, of plain HTTP */
     unsigned answered;    /* requests answered on it */
+    unsigned mover_round; /* the mover that was asked for it last */
+    bool taken;           /* and would take it */
     int refused;          /* the status that was sent past libmicrohttpd; 0: none */
     bool countable;       /* consumed is exact */
     bool ended_here;      /* we have ended it: no second goodbye */

@@ -306,6 +306,7 @@ void gf_engine_set_mover(struct gf_service *service, const struct gf_mover *move
 {
     struct errand release = {.fn = release_branch};
 
+    atomic_fetch_add(&service->mover_round, 1); /* first: who finds this mover, asks it */
     atomic_store(&service->mover, mover);
     if (service->branches) /* NULL too: when this returns, no loop uses the mover before any more */
         on_every_loop(service, &release);

@@ -33,6 +33,18 @@ static bool is_idle(const struct gf_connection *c)
            facts.received - (uint64_t)(unsigned)unread == c->consumed;
 }
 
+/* Asked once of each mover: what it says of a connection holds for as long as it is the mover. */
+static bool is_taken(struct gf_connection *c, const struct gf_mover *mover)
+{
+    unsigned round = atomic_load(&c->lane->service->mover_round);
+
+    if (c->mover_round != round) {
+        c->mover_round = round;
+        c->taken = mover->takes(c->fd);
+    }
+    return c->taken;
+}
+
 static void watch_again(const struct gf_connection *c)
 {
     struct epoll_event event = {.events = GF_LANE_EVENTS, .data.ptr = c->mhd};
@@ -63,7 +75,7 @@ static int release(struct gf_connection *c)
     const struct gf_mover *mover = atomic_load(&c->lane->service->mover);
     int placeholder, result;
 
-    if (!mover || !is_idle(c))
+    if (!mover || !is_taken(c, mover) || !is_idle(c))
         return -EBUSY;
     placeholder = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (placeholder < 0)
@@ -152,7 +164,9 @@ void gf_release_to_linger(struct gf_connection *c)
     close(placeholder);
 }
 
-bool gf_release_is_possible(const struct gf_connection *c)
+bool gf_release_is_possible(struct gf_connection *c)
 {
-    return c->countable && atomic_load_explicit(&c->lane->service->mover, memory_order_relaxed) != NULL;
+    const struct gf_mover *mover = atomic_load(&c->lane->service->mover);
+
+    return mover && c->countable && is_taken(c, mover);
 }

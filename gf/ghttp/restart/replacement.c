@@ -329,23 +329,11 @@ static void ping(void)
     cJSON_Delete(message);
 }
 
-static bool is_offered(int port)
-{
-    const struct cJSON *item;
-
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(M.offer, "http"))
-    {
-        if (cJSON_IsNumber(item) && item->valuedouble == port)
-            return true;
-    }
-    return false;
-}
-
 /* Of those that the new program serves too: on a port that it has dropped nobody would answer. NULL: none. */
 static const struct gf_listener *first_plain_listener(const ghttp_server *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
-        if (!s->listeners[i].tls && s->listeners[i].port && is_offered(s->listeners[i].port))
+        if (!s->listeners[i].tls && s->listeners[i].port && gf_handover_is_offered(&s->listeners[i]))
             return &s->listeners[i];
     return NULL;
 }
