@@ -208,6 +208,76 @@ Test(connections_move, what_has_begun_survives_two_restarts, .fini = finish, .ti
     cr_expect(zero(int, rig_wait_processes(&rig, 1, END_MS)));
 }
 
+static const char whole[] = "GET /pid HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+static void use(struct client *c, const char *request)
+{
+    cr_assert(zero(int, client_send_text(c, request)));
+    cr_assert(receive(c)->keep_alive);
+}
+
+/* Begins a request with so many bytes of it. */
+static struct client *begin_on(const struct transport_target *target, const char *used_by, size_t size)
+{
+    struct client *c = connect_to(target);
+
+    if (used_by)
+        use(c, used_by);
+    cr_assert(zero(int, client_send(c, whole, size)));
+    return c;
+}
+
+/* Sends the rest of it; the old process answers. */
+static void expect_end_of_pause(struct client *c, size_t sent, pid_t old, bool moves)
+{
+    const struct answer *answer;
+
+    cr_assert(zero(int, client_send(c, whole + sent, sizeof(whole) - 1 - sent)));
+    answer = receive(c);
+    cr_expect(eq(int, atoi(answer->body), old));
+    cr_expect(eq(int, answer->keep_alive, moves));
+    if (moves)
+        expect_moves(c, old);
+    client_close(c);
+}
+
+/* A connection that cannot move and stays silent is closed when the time for that is over; what was begun is not. */
+Test(connections_move, what_has_begun_may_pause, .fini = finish, .timeout = 60)
+{
+    static const char chunked[] = "POST /pid HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                  "5\r\n12345\r\n0\r\n\r\n";
+    struct transport_target old_tls;
+    struct client *silent[3], *plain[2], *others[5];
+    pid_t old;
+
+    begin(NULL);
+    old = rig.pid;
+    old_tls = rig.https;
+    old_tls.priorities = "NORMAL:-VERS-TLS-ALL:+VERS-TLS1.2";
+    silent[0] = connect_to(&rig.http);
+    silent[1] = connect_to(&rig.https);
+    silent[2] = connect_to(&old_tls);
+    use(silent[0], chunked);
+    use(silent[1], whole);
+    plain[0] = begin_on(&rig.http, whole, 6);
+    plain[1] = begin_on(&rig.http, whole, 30);
+    others[0] = begin_on(&rig.http, chunked, 6);
+    others[1] = begin_on(&rig.https, whole, 6);
+    others[2] = begin_on(&old_tls, whole, 6);
+    others[3] = begin_on(&rig.https, NULL, 6);
+    others[4] = begin_on(&old_tls, NULL, 6);
+    restart();
+    for (int i = 0; i < 3; i++) {
+        cr_expect(zero(int, client_wait_close(silent[i], 10000)), "%d", i);
+        client_close(silent[i]);
+    }
+    for (int i = 0; i < 2; i++)
+        expect_end_of_pause(plain[i], i ? 30 : 6, old, true);
+    for (int i = 0; i < 5; i++)
+        expect_end_of_pause(others[i], 6, old, false);
+    cr_expect(zero(int, process_wait_pid_gone(old, END_MS)));
+}
+
 /* Requests that were sent before the answer to the one before them: answered in order, by whoever has them. */
 Test(connections_move, pipelined_requests_are_answered_in_order, .fini = finish, .timeout = 60)
 {

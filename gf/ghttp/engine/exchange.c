@@ -10,6 +10,7 @@
 #include "../message/arena.h"
 #include "../route/chain.h"
 #include "answer.h"
+#include "arrival.h"
 #include "connection.h"
 #include "head.h"
 #include "lane.h"
@@ -377,6 +378,9 @@ static void count_bytes(struct gf_exchange *x, bool complete)
         c->countable = false;
     else
         c->consumed += info->header_size;
+    c->bodies += x->announced != 0;
+    if (complete)
+        gf_arrival_begin(c);
 }
 
 void gf_exchange_end(struct gf_exchange *x, bool complete)
