@@ -383,6 +383,62 @@ Test(connections_move, unix_and_https_connections_end_with_notice, .fini = finis
     cr_expect(zero(int, process_wait_pid_gone(rig.first, END_MS)));
 }
 
+/* What is sent from now on is the second half of one request and the first of the next: in between, none is idle. */
+static bool ask_straddling(struct client *c)
+{
+    enum { HALF = 20 };
+    char piece[sizeof(whole)];
+
+    snprintf(piece, sizeof(piece), "%s%.*s", whole + HALF, HALF, whole);
+    cr_assert(zero(int, client_send_text(c, piece)));
+    return receive(c)->keep_alive;
+}
+
+/* The line break behind the body is none of the request's, as old clients send it. */
+static bool ask_with_stray(struct client *c)
+{
+    cr_assert(
+        zero(int, client_send_text(c, "POST /pid HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nab\r\n")));
+    return receive(c)->keep_alive;
+}
+
+/* Between two requests of such a client there is nothing that could be proven: after some chances it is told. */
+Test(connections_move, who_is_never_found_idle_is_told, .fini = finish, .timeout = 60)
+{
+    enum { TOLD_MS = 15000 };
+    struct client *straddling, *busy, *idle;
+    bool straddling_kept = true, busy_kept = true;
+    long until;
+
+    begin(NULL);
+    straddling = connect_to(&rig.http);
+    busy = connect_to(&rig.http);
+    idle = connect_to(&rig.http);
+    for (int i = 0; i < 3; i++)
+        cr_assert(ask_with_stray(idle));
+    cr_assert(ask_with_stray(busy));
+    cr_assert(zero(int, client_send(straddling, whole, 20)));
+    cr_assert(ask_straddling(straddling));
+    restart();
+    until = now_ms() + TOLD_MS;
+    while ((straddling_kept || busy_kept) && now_ms() < until) {
+        if (straddling_kept)
+            straddling_kept = ask_straddling(straddling);
+        if (busy_kept)
+            busy_kept = ask_with_stray(busy);
+        usleep(20000);
+    }
+    cr_expect(not(straddling_kept));
+    cr_expect(not(busy_kept));
+    cr_expect(zero(int, client_wait_close(straddling, 5000)));
+    cr_expect(zero(int, client_wait_close(busy, 5000)));
+    cr_expect(zero(int, client_wait_close(idle, 10000)), "an idle one is told that its request came late");
+    cr_expect(zero(int, process_wait_pid_gone(rig.first, END_MS)));
+    client_close(straddling);
+    client_close(busy);
+    client_close(idle);
+}
+
 /* ---- several servers --------------------------------------------------------------------------------------------- */
 
 static void expect_name(struct client *c, const char *name)

@@ -41,7 +41,9 @@ struct gf_connection {
     uint64_t before;      /* where consumed is not known: bytes, of TLS records, that were read before this wait */
     unsigned bodies;      /* requests that had one, as far as consumed counts them */
     unsigned mover_round; /* the mover that was asked for it last */
-    bool taken;           /* and would take it */
+    unsigned stayed;      /* answers since, after which it has not moved */
+    bool taken;           /* the mover would take it */
+    bool stays;           /* it cannot move any more: its next answer says so */
     int refused;          /* the status that was sent past libmicrohttpd; 0: none */
     bool countable;       /* consumed is exact */
     bool ended_here;      /* we have ended it: no second goodbye */

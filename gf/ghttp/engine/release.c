@@ -17,6 +17,8 @@
 #define RELEASE_BATCH 64
 /* A full channel is tried again after this. */
 #define RETRY_MS 2
+/* Answers after which a connection has had its chances, once the drain has lasted as long as silence may. */
+#define CHANCES 3
 
 /*
  * The unread bytes are asked for first: whatever arrives between the two questions makes the sum too large, and the
@@ -40,6 +42,7 @@ static bool is_taken(struct gf_connection *c, const struct gf_mover *mover)
 
     if (c->mover_round != round) {
         c->mover_round = round;
+        c->stayed = 0;
         c->taken = mover->takes(c->fd);
     }
     return c->taken;
@@ -109,7 +112,7 @@ static int release_list(struct gf_wait_list *list, unsigned *budget)
             return result;
         c->release_tried = true; /* once, until its next request was answered */
         if (result == -EMFILE)
-            c->countable = false; /* it stays for good: its next answer says so */
+            c->stays = true;
         if (!result)
             note_released(c);
     }
@@ -164,9 +167,30 @@ void gf_release_to_linger(struct gf_connection *c)
     close(placeholder);
 }
 
+/*
+ * A client that has always begun its next request by the time of an answer, or that sends line breaks which belong to
+ * no request, is never found idle: without a word it would be cut at the drain's end.
+ */
+static bool has_had_its_chances(const struct gf_connection *c)
+{
+    const struct gf_lane *lane = c->lane;
+
+    return c->stayed >= CHANCES && lane->drain_since_ms &&
+           lane->worker->now_ms - lane->drain_since_ms >= lane->drain_grace_ms;
+}
+
 bool gf_release_is_possible(struct gf_connection *c)
 {
     const struct gf_mover *mover = atomic_load(&c->lane->service->mover);
 
-    return mover && c->countable && is_taken(c, mover);
+    return mover && c->countable && !c->stays && is_taken(c, mover) && !has_had_its_chances(c);
+}
+
+void gf_release_note_answer(struct gf_connection *c)
+{
+    c->release_tried = false;
+    if (!gf_release_is_possible(c))
+        return;
+    c->stayed++;
+    c->lane->release_due = true;
 }

@@ -41,4 +41,7 @@ void gf_release_to_linger(struct gf_connection *connection);
 /* Whether an answer on this connection may leave it open although the service drains: it will move afterwards. */
 bool gf_release_is_possible(struct gf_connection *connection);
 
+/* A request on it was answered: it may be idle now. */
+void gf_release_note_answer(struct gf_connection *connection);
+
 #endif
