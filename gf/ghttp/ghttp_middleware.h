@@ -142,14 +142,6 @@ GF_API void ghttp_middleware_compress(ghttp_request *r);
 /** The same with gzip alone, as GoFrame has it. No argument. */
 GF_API void ghttp_middleware_gzip(ghttp_request *r);
 
-/**
- * Names the proxies whose X-Forwarded-For is believed, for ghttp_request_client_ip(): the address farthest to the right
- * that is not one of theirs. It counts from here on, so call it before binding middleware that asks.
- * @param list addresses and networks: "127.0.0.1, 10.0.0.0/8, fd00::/8, unix".
- * @return 0 or -EINVAL, -ENOMEM. Thread: before start.
- */
-GF_API int ghttp_server_trust_proxies(ghttp_server *s, const char *list);
-
 GF_END_DECLS
 
 #endif

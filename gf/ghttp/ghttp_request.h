@@ -39,7 +39,7 @@ GF_API const char *ghttp_request_client_ip(ghttp_request *r);
  * done from now on is done for nobody; LONG_MAX: there is no limit.
  */
 GF_API long ghttp_request_time_left(const ghttp_request *r);
-/** Whether it came over TLS. */
+/** Whether the client came over TLS: to this server, or to a proxy of ghttp_server_trust_proxies() that says so. */
 GF_API bool ghttp_request_is_https(const ghttp_request *r);
 /** The server that was asked. */
 GF_API ghttp_server *ghttp_request_server(const ghttp_request *r);
@@ -159,7 +159,7 @@ GF_API bool ghttp_request_is_ajax(const ghttp_request *r);
 GF_API const char *ghttp_request_language(ghttp_request *r, const char *list);
 /** The Referer header. */
 GF_API const char *ghttp_request_referer(const ghttp_request *r);
-/** "https" when it came over TLS, else "http". */
+/** "https" or "http": see ghttp_request_is_https(). */
 GF_API const char *ghttp_request_scheme(const ghttp_request *r);
 /** The URL that was asked for, as sent: "http://example.org:8199/a?b=c"; only "/a?b=c" of HTTP/1.0 without a Host. */
 GF_API const char *ghttp_request_url(ghttp_request *r);

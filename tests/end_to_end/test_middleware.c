@@ -160,6 +160,25 @@ Test(middleware, knows_the_client_behind_the_proxy_and_limits_it)
     expect_answer(ask("GET /limited", "X-Forwarded-For: 192.0.2.2\r\n"), 200, "hello");
 }
 
+/* Hooks run before all middleware, and for files, for which no middleware runs. */
+Test(middleware, hooks_know_the_client_behind_the_proxy_too)
+{
+    expect_answer(ask("GET /guarded/client", "X-Forwarded-For: 192.0.2.1\r\n"), 200, "192.0.2.1");
+    expect_answer(ask("GET /guarded/client", "X-Forwarded-For: 192.0.2.1, 192.0.2.2\r\n"), 403, "Forbidden");
+    expect_answer(ask("GET /guarded/client", ""), 403, "Forbidden");
+}
+
+Test(middleware, knows_the_scheme_that_the_proxy_was_asked_by)
+{
+    expect_answer(ask("GET /url?x=1", ""), 200, "http://a/url?x=1 plain");
+    expect_answer(ask("GET /url?x=1", "X-Forwarded-Proto: https\r\n"), 200, "https://a/url?x=1 secure");
+    expect_answer(ask("GET /url", "X-Forwarded-Proto: https, http\r\n"), 200, "http://a/url plain");
+    expect_answer(ask("GET /url", "X-Forwarded-Proto: http\r\nX-Forwarded-Proto:  HTTPS \r\n"), 200,
+                  "https://a/url secure");
+    expect_answer(ask("GET /url", "X-Forwarded-Proto: javascript\r\n"), 200, "http://a/url plain");
+    expect_answer(ask("GET /url", "X-Forwarded-Proto: \r\n"), 200, "http://a/url plain");
+}
+
 enum { BLOCKED = 50 };
 
 /* Middleware that blocks holds up nobody, on requests without a route as on others. */

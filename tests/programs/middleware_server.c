@@ -101,6 +101,20 @@ static void mark(ghttp_request *r)
     ghttp_response_set_header(r, "X-After", ghttp_response_status(r) == 200 ? "good" : "bad");
 }
 
+/* Before any middleware: who comes from elsewhere than this client does not even see that there is a page. */
+static void guard(ghttp_request *r)
+{
+    if (strcmp(ghttp_request_client_ip(r), "192.0.2.1") == 0)
+        return;
+    ghttp_response_write_status(r, 403);
+    ghttp_request_exit_all(r);
+}
+
+static void tell_url(ghttp_request *r)
+{
+    ghttp_response_writef(r, "%s %s", ghttp_request_url(r), ghttp_request_is_https(r) ? "secure" : "plain");
+}
+
 /* Blocks before it goes on, as a look into a slow database would. */
 static void block(ghttp_request *r)
 {
@@ -135,6 +149,9 @@ static void bind_all(ghttp_server *s)
     ghttp_server_bind(s, "/", hello);
     ghttp_server_bind(s, "/limited", hello);
     ghttp_server_bind(s, "/client", tell_client);
+    ghttp_server_bind_hook(s, "/guarded/*", GHTTP_HOOK_BEFORE_SERVE, guard);
+    ghttp_server_bind(s, "/guarded/client", tell_client);
+    ghttp_server_bind(s, "/url", tell_url);
     ghttp_server_bind(s, "/text", text);
     ghttp_server_bind(s, "/stream", stream);
     ghttp_server_bind(s, "/slow/bound", hello);

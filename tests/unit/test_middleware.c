@@ -680,6 +680,7 @@ Test(middleware, the_client_behind_named_proxies)
     ghttp_server_bind(s, "/", tell_client);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         come_from(cases[i].peer);
+        r.proxies = s->chain.proxies; /* as the engine does */
         if (cases[i].forwarded)
             add_header("X-Forwarded-For", cases[i].forwarded);
         if (cases[i].second)
@@ -695,8 +696,46 @@ Test(middleware, without_named_proxies_headers_say_nothing)
     ghttp_server_bind(s, "/", tell_client);
     come_from("127.0.0.1");
     add_header("X-Forwarded-For", "192.0.2.1");
+    add_header("X-Forwarded-Proto", "https");
     run();
     cr_expect(eq(str, body(), "127.0.0.1"));
+    cr_expect(not(ghttp_request_is_https(&r)));
+}
+
+Test(middleware, named_proxies_and_no_other_tell_the_scheme)
+{
+    cr_assert(zero(int, ghttp_server_trust_proxies(s, "10.0.0.0/8")));
+    ghttp_server_bind(s, "/", tell_client);
+    come_from("10.1.1.1");
+    r.proxies = s->chain.proxies;
+    add_header("X-Forwarded-Proto", "https");
+    run();
+    cr_expect(ghttp_request_is_https(&r));
+    come_from("11.1.1.1");
+    r.proxies = s->chain.proxies;
+    add_header("X-Forwarded-Proto", "https");
+    run();
+    cr_expect(not(ghttp_request_is_https(&r)));
+}
+
+/* The last one that fits, and what comes after it. */
+Test(middleware, lists_of_proxies_end_somewhere)
+{
+    char list[257 * 16] = "";
+    size_t length = 0;
+
+    for (int i = 0; i < 255; i++)
+        length += (size_t)snprintf(list + length, sizeof(list) - length, "10.0.0.%d,", i);
+    snprintf(list + length, sizeof(list) - length, "10.0.0.300");
+    cr_expect(eq(int, ghttp_server_trust_proxies(s, list), -EINVAL));
+    cr_expect(ne(ptr, strstr(ghttp_server_error(s), "\"10.0.0.300\" is no address"), NULL));
+    s->error[0] = '\0';
+    snprintf(list + length, sizeof(list) - length, "10.0.1.1");
+    cr_expect(zero(int, ghttp_server_trust_proxies(s, list)));
+    snprintf(list + length, sizeof(list) - length, "10.0.1.1 10.0.1.2");
+    cr_expect(eq(int, ghttp_server_trust_proxies(s, list), -EINVAL));
+    cr_expect(ne(ptr, strstr(ghttp_server_error(s), "\"10.0.1.2\" is one network too many; 256 fit"), NULL));
+    s->error[0] = '\0';
 }
 
 Test(middleware, lists_of_proxies_that_are_none)

@@ -8,6 +8,7 @@
 
 #include "arena.h"
 #include "ascii.h"
+#include "proxies.h"
 #include "request.h"
 
 const char *ghttp_request_referer(const ghttp_request *r)
@@ -23,7 +24,9 @@ bool ghttp_request_is_ajax(const ghttp_request *r)
 
 const char *ghttp_request_scheme(const ghttp_request *r)
 {
-    return r->secure ? "https" : "http";
+    const char *said = gf_proxies_find_scheme(r->proxies, r);
+
+    return said ? said : r->secure ? "https" : "http";
 }
 
 /* The authority of a target in the absolute form, else the Host header; its length. The engine has checked both. */

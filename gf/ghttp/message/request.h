@@ -91,6 +91,7 @@ struct ghttp_request {
     bool streamed;    /* the body is not collected: the handler reads it from the transport */
     size_t body_read; /* of a collected body, by ghttp_request_read() */
     bool secure;
+    const struct gf_proxies *proxies; /* whose word on where it comes from counts; NULL: nobody's */
     struct gf_logger *error_log; /* where to report what went wrong with it (gf/glog/logger.h); NULL: standard error */
     struct sockaddr_storage peer;
     socklen_t peer_size;
@@ -118,7 +119,7 @@ struct ghttp_request {
     bool json_parsed;
     const struct gf_field_error *field_errors; /* of validation.c, the last ghttp_request_parse()'s */
     const char *remote_ip;
-    const char *client_ip; /* as a trusted proxy says; NULL: the remote one */
+    const char *client_ip;
 
     /* the way through the chain */
     const struct gf_route *route;
