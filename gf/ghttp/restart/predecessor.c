@@ -173,6 +173,8 @@ static void meet(void)
     protect(predecessor.handed.standard_error);
     protect(predecessor.handed.control);
     gf_keeper_link_adopt(predecessor.handed.keeper);
+    if (predecessor.handed.control < 0)
+        return; /* this very process, which has executed anew */
     if (!is_channel(predecessor.handed.control)) {
         glog_warning("GF_SERVER_RELOAD: descriptor %d is no channel to the process before this one",
                      predecessor.handed.control);
@@ -295,6 +297,15 @@ static void close_dropped(struct gf_handed_listener *listener)
         close(listener->fd);
     }
     listener->fd = -1;
+}
+
+void gf_predecessor_close_dropped(void)
+{
+    pthread_mutex_lock(&predecessor.lock);
+    for (size_t i = 0; i < predecessor.handed.count; i++)
+        close_dropped(&predecessor.handed.listeners[i]);
+    gf_handed_finish(&predecessor.handed);
+    pthread_mutex_unlock(&predecessor.lock);
 }
 
 /* ---- the word ---- */

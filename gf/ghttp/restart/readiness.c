@@ -61,6 +61,7 @@ static void take_what_there_is(void)
 
     if (gf_state_settle(error, sizeof(error)) < 0)
         glog_error("%s", error);
+    gf_predecessor_close_dropped();
 }
 
 /* A descriptor that tells of the old process's end; -1: it has ended, or there is none to be had. While it lives it is
