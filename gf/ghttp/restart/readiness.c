@@ -43,7 +43,7 @@ static bool refuse_to_take_over(void)
         if (gf_server_state(s) != GF_SERVER_FAILED)
             continue;
         glog_error("not taking over: server \"%s\" did not start", s->name);
-        refuse(s->error);
+        refuse(ghttp_server_error(s));
         return true;
     }
     if (gf_state_settle(error, sizeof(error)) < 0) {
