@@ -188,6 +188,13 @@ static void expire_write(struct gf_connection *c)
     gf_connection_wait(c, GF_WAIT_WRITE);
 }
 
+static void end_silence(struct gf_connection *c)
+{
+    if (atomic_load(&c->lane->service->draining))
+        atomic_fetch_add(&c->lane->service->counters.closed, 1);
+    gf_connection_say_goodbye(c);
+}
+
 /* The time for silence is over. A request that has begun, or lies there as a whole, has the time of a request. */
 static void expire_idle(struct gf_connection *c)
 {
@@ -195,9 +202,7 @@ static void expire_idle(struct gf_connection *c)
         gf_connection_wait(c, GF_WAIT_READ);
         return;
     }
-    if (atomic_load(&c->lane->service->draining))
-        atomic_fetch_add(&c->lane->service->counters.closed, 1);
-    gf_connection_say_goodbye(c);
+    end_silence(c);
 }
 
 static void expire_one(struct gf_connection *c)
@@ -273,7 +278,7 @@ static void say_goodbye_to_silent(struct gf_lane *lane, int64_t now_ms)
 
         next = TAILQ_NEXT(c, in_wait);
         if (!c->exchange && now_ms - since >= grace_ms && !gf_arrival_has_begun(c))
-            gf_connection_say_goodbye(c);
+            end_silence(c);
     }
 }
 

@@ -259,6 +259,13 @@ static double number_of(const struct cJSON *message, const char *key)
     return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15 ? item->valuedouble : -1;
 }
 
+/* It has not moved after all. */
+static int take_back(struct copy *copy)
+{
+    atomic_fetch_sub(&copy->service->counters.moved, 1);
+    return gf_engine_adopt(copy->service, copy->fd, copy->consumed);
+}
+
 /* The number is one that we gave: what is not in the list has come back before, or been taken back. */
 void gf_handover_return(const struct cJSON *message)
 {
@@ -270,7 +277,7 @@ void gf_handover_return(const struct cJSON *message)
     if (gf_handover_goes_on())
         glog_warning("the new process has no room for a connection; the others stay until they end here");
     gf_handover_end();
-    gf_engine_adopt(copy->service, copy->fd, copy->consumed);
+    take_back(copy);
     free(copy);
 }
 
@@ -318,7 +325,7 @@ unsigned gf_handover_take_back(unsigned *ret_lost)
         if (!is_untouched(copy)) {
             close(copy->fd);
             lost++;
-        } else if (!gf_engine_adopt(copy->service, copy->fd, copy->consumed)) {
+        } else if (!take_back(copy)) {
             taken++;
         } else {
             lost++;
