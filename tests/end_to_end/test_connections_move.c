@@ -8,11 +8,15 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <dirent.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -437,6 +441,92 @@ Test(connections_move, who_is_never_found_idle_is_told, .fini = finish, .timeout
     client_close(straddling);
     client_close(busy);
     client_close(idle);
+}
+
+/* ---- the new process dies -----------------------------------------------------------------------------------------
+ */
+
+static int port_of(struct client *c)
+{
+    struct sockaddr_in local;
+    socklen_t size = sizeof(local);
+
+    cr_assert(zero(int, getsockname(transport_fd(client_transport(c)), (struct sockaddr *)&local, &size)));
+    return ntohs(local.sin_port);
+}
+
+/* The server's end of a connection, as processes have it open: "socket:[4711]". */
+static void find_socket(struct client *c, char *name, size_t size)
+{
+    unsigned long inode = 0;
+    char line[256];
+    FILE *file = fopen("/proc/net/tcp", "re");
+
+    cr_assert(not(zero(ptr, file)));
+    while (!inode && fgets(line, sizeof(line), file)) {
+        unsigned near, far;
+        unsigned long found;
+
+        if (sscanf(line, " %*d: %*x:%x %*x:%x %*x %*x:%*x %*x:%*x %*x %*u %*u %lu", &near, &far, &found) == 3 &&
+            near == (unsigned)rig.port && far == (unsigned)port_of(c))
+            inode = found;
+    }
+    fclose(file);
+    cr_assert(not(zero(ulong, inode)));
+    snprintf(name, size, "socket:[%lu]", inode);
+}
+
+static bool has_open(pid_t pid, const char *name)
+{
+    char path[300], target[64];
+    struct dirent *entry;
+    bool found = false;
+    DIR *folder;
+
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    folder = opendir(path);
+    while (folder && !found && (entry = readdir(folder))) {
+        ssize_t size = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
+
+        target[size < 0 ? 0 : size] = 0;
+        found = !strcmp(target, name);
+    }
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
+/* Beyond the probation nobody comes back: what moves then is the new process's alone as soon as that has it, and its
+ * client learns at once when it dies, though the process before lives on. */
+Test(connections_move, what_moves_late_ends_with_its_owner, .fini = finish, .timeout = 60)
+{
+    struct client *late, *holds;
+    char name[64];
+    long until;
+    int result;
+
+    begin(NULL);
+    late = connect_to(&rig.http);
+    holds = connect_to(&rig.http);
+    process_mark(rig.process);
+    cr_assert(zero(int, client_send_text(holds, "GET /sleep?ms=20000 HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+    cr_assert(zero(int, client_send_text(late, "GET /sleep?ms=1500 HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+    cr_assert(zero(int, process_wait_lines(rig.process, "sleeping in ", 2, 10000)));
+    restart();
+    receive(late);
+    expect_moves(late, rig.first);
+    find_socket(late, name, sizeof(name));
+    cr_expect(has_open(rig.pid, name));
+    for (until = now_ms() + MOVE_MS; has_open(rig.first, name) && now_ms() < until;)
+        usleep(10000);
+    cr_expect(not(has_open(rig.first, name)), "the old process keeps a copy");
+    cr_assert(zero(int, kill(rig.pid, SIGKILL)));
+    result = client_wait_close(late, 5000);
+    cr_expect(result == 0 || result == -ECONNRESET, "%d", result);
+    cr_expect(zero(int, kill(rig.first, 0)));
+    client_close(late);
+    client_close(holds);
+    kill(rig.first, SIGKILL); /* its handler would sleep on */
 }
 
 /* ---- several servers --------------------------------------------------------------------------------------------- */

@@ -35,6 +35,8 @@ static struct {
     pthread_mutex_t lock;
     struct copy *copies;
     uint64_t number;       /* of the last message */
+    uint64_t asked;        /* the last number before a question that is under way; 0: none is */
+    bool trusted;          /* the process behind control: copies go as soon as it has what was sent */
     int control;           /* -1: nothing moves */
     struct gf_offer offer; /* of the process behind control */
 } handover = {.lock = PTHREAD_MUTEX_INITIALIZER, .control = -1};
@@ -135,6 +137,7 @@ static void direct(int control, const struct cJSON *message)
     gf_offer_finish(&handover.offer);
     handover.offer = offer;
     handover.control = control;
+    handover.asked = 0;
     pthread_mutex_unlock(&handover.lock);
 }
 
@@ -217,6 +220,9 @@ static const struct gf_mover mover = {.takes = takes, .move = move};
 void gf_handover_begin(int control, const struct cJSON *ready)
 {
     direct(control, ready);
+    pthread_mutex_lock(&handover.lock);
+    handover.trusted = false;
+    pthread_mutex_unlock(&handover.lock);
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (gf_server_state(s) == GF_SERVER_SERVING)
             gf_engine_set_mover(&s->service, &mover);
@@ -283,26 +289,74 @@ void gf_handover_return(const struct cJSON *message)
 
 /* ---- the copies ---- */
 
-static struct copy *take_copies(void)
+/* Those whose messages have at most this number. */
+static struct copy *take_copies(uint64_t most)
 {
-    struct copy *copies;
+    struct copy *copies = NULL, **link;
 
     pthread_mutex_lock(&handover.lock);
-    copies = handover.copies;
-    handover.copies = NULL;
+    for (link = &handover.copies; *link;) {
+        struct copy *copy = *link;
+
+        if (copy->number > most) {
+            link = &copy->next;
+            continue;
+        }
+        *link = copy->next;
+        copy->next = copies;
+        copies = copy;
+    }
     pthread_mutex_unlock(&handover.lock);
     return copies;
 }
 
-void gf_handover_forget(void)
+static void close_copies(struct copy *copies)
 {
-    struct copy *copy = take_copies(), *next;
-
-    for (; copy; copy = next) {
+    for (struct copy *copy = copies, *next; copy; copy = next) {
         next = copy->next;
         close(copy->fd);
         free(copy);
     }
+}
+
+void gf_handover_forget(void)
+{
+    close_copies(take_copies(UINT64_MAX));
+}
+
+void gf_handover_trust(void)
+{
+    pthread_mutex_lock(&handover.lock);
+    handover.trusted = true;
+    pthread_mutex_unlock(&handover.lock);
+}
+
+void gf_handover_ask(int control)
+{
+    struct cJSON *message = cJSON_CreateObject();
+
+    pthread_mutex_lock(&handover.lock);
+    if (handover.trusted && handover.copies && !handover.asked && cJSON_AddStringToObject(message, "type", "ping") &&
+        cJSON_AddNumberToObject(message, "number", (double)handover.number) &&
+        !gf_channel_send(control, message, NULL, 0))
+        handover.asked = handover.number;
+    pthread_mutex_unlock(&handover.lock);
+    cJSON_Delete(message);
+}
+
+/* The channel keeps the order: what was sent before the question has been taken, or has come back. */
+void gf_handover_hear_answer(const struct cJSON *message)
+{
+    double number = number_of(message, "number");
+    bool ours;
+
+    pthread_mutex_lock(&handover.lock);
+    ours = handover.asked && number == (double)handover.asked; /* over our channel others may have asked too */
+    if (ours)
+        handover.asked = 0;
+    pthread_mutex_unlock(&handover.lock);
+    if (ours)
+        close_copies(take_copies((uint64_t)number));
 }
 
 /* Nobody has read of it what we have not; see engine/release.c for the order of the two questions. */
@@ -317,7 +371,7 @@ static bool is_untouched(const struct copy *copy)
 
 unsigned gf_handover_take_back(unsigned *ret_lost)
 {
-    struct copy *copy = take_copies(), *next;
+    struct copy *copy = take_copies(UINT64_MAX), *next;
     unsigned taken = 0, lost = 0;
 
     for (; copy; copy = next) {

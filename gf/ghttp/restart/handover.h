@@ -2,8 +2,8 @@
  * The hand-over: what follows the listeners to the new process: idle connections, one message each, and the keys of
  * TLS session tickets, each in a sealed memory file.
  *
- * Owns, in the old process: a copy of every connection it has moved, until the new one is trusted. Thread: the state
- * machine's, but for the movers, which run on the workers' loops.
+ * Owns, in the old process: a copy of every connection it has moved, until the new one is trusted with it. Thread: the
+ * state machine's, but for the movers, which run on the workers' loops.
  */
 #ifndef GF_GHTTP_RESTART_HANDOVER_H
 #define GF_GHTTP_RESTART_HANDOVER_H
@@ -40,8 +40,18 @@ void gf_handover_end(void);
 /* The new process could not take this connection: it stays here, and no more are moved. */
 void gf_handover_return(const struct cJSON *message);
 
-/* The new process is trusted: the copies go. */
+/* What has moved is the new process's: the copies go. */
 void gf_handover_forget(void);
+
+/* There is no way back any more: of a connection that moves from now on, a copy is kept only until the new process has
+ * said that it has it, for it may come back (gf_handover_return()). A copy that stayed would keep the connection open
+ * when its owner dies. */
+void gf_handover_trust(void);
+
+/* Asks it over control, by a "ping" with the number of the last connection, if there is one that it has not said so of; and its
+ * "pong", which has the number too. */
+void gf_handover_ask(int control);
+void gf_handover_hear_answer(const struct cJSON *message);
 
 /* The new process has died: takes back those that it has not touched; how many, and how many it had. */
 unsigned gf_handover_take_back(unsigned *ret_lost);

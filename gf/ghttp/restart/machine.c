@@ -375,6 +375,8 @@ void gf_machine_drain(void)
     gf_successor_relay(&M.successor);
     if (fds[GF_MACHINE_FDS].revents)
         word = gf_machine_hear_successor();
+    if (M.successor.control >= 0 && !M.passed_on)
+        gf_handover_ask(M.successor.control);
     if (word == GF_WORD_LEAVE) {
         gf_machine_hurry();
     } else if (word == GF_WORD_SHUTDOWN) { /* it takes nothing any more */
@@ -382,8 +384,9 @@ void gf_machine_drain(void)
         gf_predecessor_say("shutdown");
     } else if (word == GF_WORD_ROOM) {
         gf_predecessor_say("leave");
-    } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
+    } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go, and what has gone there is lost */
         gf_handover_end();
+        gf_handover_forget();
         close(M.successor.control);
         M.successor.control = -1;
     }
