@@ -278,3 +278,28 @@ Test(limits, descriptors_of_the_process)
     cr_assert(eq(int, count_lines(s, "no file descriptors are left"), 1));
     cr_assert(eq(int, http_server_stop(s), 0));
 }
+
+/* Not even the descriptor that is kept for refusals is to be had: clients wait, and the loop does not run hot
+ * meanwhile. */
+Test(limits, descriptors_that_are_not_to_be_had)
+{
+    struct http_server *s = start_with("workers=2", NULL);
+    struct rlimit none = {.rlim_cur = 3}, before;
+    struct raw raw;
+
+    cr_assert(http_server_serves(s));
+    cr_assert(eq(int, prlimit(s->pid, RLIMIT_NOFILE, NULL, &before), 0));
+    none.rlim_max = before.rlim_max;
+    cr_assert(eq(int, prlimit(s->pid, RLIMIT_NOFILE, &none, NULL), 0));
+    cr_assert(eq(int, raw_connect(&raw, s->port), 0));
+    cr_assert(eq(int, raw_send_text(&raw, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 0));
+    cr_assert(eq(int, process_wait_line(s->process, "cannot accept connections", 10000), 0));
+    long cpu = cpu_time(s);
+    usleep(500000);
+    cr_expect(lt(long, cpu_time(s) - cpu, sysconf(_SC_CLK_TCK) / 10), "it runs hot where it has nothing to do");
+    cr_assert(eq(int, prlimit(s->pid, RLIMIT_NOFILE, &before, NULL), 0));
+    cr_assert(eq(int, raw_read(&raw, NULL, 10000), 0));
+    cr_expect(eq(int, raw_status(&raw), 200));
+    raw_close(&raw);
+    cr_assert(eq(int, http_server_stop(s), 0));
+}
