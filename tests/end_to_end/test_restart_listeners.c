@@ -213,6 +213,27 @@ Test(restart_listeners, the_number_of_workers_changes, .fini = finish, .timeout 
     cr_expect(zero(u64, rig_load_end(&load)));
 }
 
+/* The socket that is there takes IPv6 alone: adopted, it would leave IPv4 refused. And there cannot be two. */
+Test(restart_listeners, from_ipv6_to_both_families_is_refused, .fini = finish, .timeout = 60)
+{
+    struct transport_target six;
+    char settings[128], *body = NULL;
+
+    cr_assert(zero(int, rig_init(&rig)));
+    snprintf(settings, sizeof(settings), "address_1=127.0.0.1:%d\naddress_2=[::]:%d", rig.port, rig.second_port);
+    cr_assert(zero(int, rig_settings(&rig, settings)));
+    cr_assert(zero(int, rig_start(&rig)));
+    six = (struct transport_target){.host = "::1", .port = rig.second_port};
+    cr_expect(eq(long, rig_fetch_number(&six, "/pid"), rig.first));
+    snprintf(settings, sizeof(settings), "address_1=127.0.0.1:%d\naddress_2=:%d", rig.port, rig.second_port);
+    cr_assert(zero(int, rig_settings(&rig, settings)));
+    cr_expect(eq(int, rig_page(&rig, "/restart", &body), 502));
+    cr_expect(not(zero(ptr, strstr(body, "Address already in use"))), "%s", body);
+    cr_expect(zero(int, process_wait_line(rig.process, "takes IPv6 alone", 2000)));
+    cr_expect(eq(long, rig_fetch_number(&six, "/pid"), rig.first));
+    free(body);
+}
+
 /* Without a moment in which the port is closed. */
 Test(restart_listeners, a_renamed_server_keeps_its_ports, .fini = finish, .timeout = 60)
 {
