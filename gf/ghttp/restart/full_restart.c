@@ -63,15 +63,16 @@ static void collect_listeners(struct gf_handed *handed)
 /* The listeners stay open, under their numbers: who connects meanwhile waits for the program that is executed. */
 static int leave_listeners(struct legacy *legacy)
 {
-    char *text;
+    char *text = NULL;
     int result;
 
     legacy->listeners.listeners = calloc(GF_HANDED_LISTENERS_MAX, sizeof(*legacy->listeners.listeners));
     if (!legacy->listeners.listeners)
         return -ENOMEM;
     collect_listeners(&legacy->listeners);
-    text = gf_listeners_json_print(&legacy->listeners, 0, &gf_start_get()->nofile);
-    result = text && asprintf(&legacy->reload_variable, "%s=%s", GF_RELOAD_VARIABLE, text) >= 0 ? 0 : -ENOMEM;
+    result = gf_listeners_json_print(&legacy->listeners, 0, &gf_start_get()->nofile, &text);
+    if (!result && asprintf(&legacy->reload_variable, "%s=%s", GF_RELOAD_VARIABLE, text) < 0)
+        result = -ENOMEM;
     cJSON_free(text);
     return result;
 }

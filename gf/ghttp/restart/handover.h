@@ -48,8 +48,8 @@ void gf_handover_forget(void);
  * when its owner dies. */
 void gf_handover_trust(void);
 
-/* Asks it over control, by a "ping" with the number of the last connection, if there is one that it has not said so of; and its
- * "pong", which has the number too. */
+/* Asks it over control, by a "ping" with the number of the last connection, if there is one that it has not said so of;
+ * and its "pong", which has the number too. */
 void gf_handover_ask(int control);
 void gf_handover_hear_answer(const struct cJSON *message);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../gproc/reload.h"
 #include "channel.h"
 #include "fault.h"
 
@@ -51,7 +52,7 @@ static bool append_files(struct cJSON *root, const struct rlimit *files)
            cJSON_AddItemToArray(list, cJSON_CreateNumber((double)files->rlim_max));
 }
 
-char *gf_listeners_json_print(const struct gf_handed *handed, int parent, const struct rlimit *files)
+int gf_listeners_json_print(const struct gf_handed *handed, int parent, const struct rlimit *files, char **ret_text)
 {
     struct cJSON *root = cJSON_CreateObject(), *servers = NULL;
     char *text = NULL;
@@ -71,7 +72,14 @@ char *gf_listeners_json_print(const struct gf_handed *handed, int parent, const 
     if (good)
         text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
-    return text;
+    if (!text)
+        return -ENOMEM;
+    if (strlen(text) > GF_RELOAD_TEXT_MAX) {
+        cJSON_free(text);
+        return -E2BIG;
+    }
+    *ret_text = text;
+    return 0;
 }
 
 /* ---- parse ---- */

@@ -258,10 +258,9 @@ static int prepare(struct spawning *sp, const char *path, const struct gf_handed
     if (result)
         return result;
     sp->handed.control = CONTROL_FD;
-    sp->variable = gf_listeners_json_print(&sp->handed, getpid(), &gf_start_get()->nofile);
-    if (!sp->variable)
-        return -ENOMEM;
-    result = make_environment(sp);
+    result = gf_listeners_json_print(&sp->handed, getpid(), &gf_start_get()->nofile, &sp->variable);
+    if (!result)
+        result = make_environment(sp);
     return result ? result : gf_successor_make_arguments(&sp->arguments, path);
 }
 
@@ -377,6 +376,7 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
         snprintf(error, error_size, "cannot start \"%s\": %s", path,
                  why[0]               ? why
                  : result == -ENOEXEC ? "it is not a program for this machine"
+                 : result == -E2BIG   ? "there are more listeners, or longer addresses, than can be handed over"
                                       : strerror(-result));
     }
     finish(&sp);
