@@ -90,6 +90,17 @@ GF_API bool ghttp_server_is_serving(const ghttp_server *s);
  */
 GF_API int ghttp_server_listened_ports(ghttp_server *s, int *ports, size_t n);
 
+/** The same for the ports of HTTPS alone. Thread: any thread. */
+GF_API int ghttp_server_listened_https_ports(ghttp_server *s, int *ports, size_t n);
+
+/**
+ * Tells fn of each address on which the server really listens, as ghttp_server_set_address() takes it with `:0`
+ * resolved: ":8199", "127.0.0.1:40211", "unix:/run/a.sock"; HTTP first. The text lives until fn returns.
+ * @return how many there are; 0 while it does not serve; -ENOMEM. Thread: any thread.
+ */
+GF_API int ghttp_server_listened_addresses(ghttp_server *s, void (*fn)(const char *address, bool https, void *arg),
+                                           void *arg);
+
 /* ---- servers: addresses and settings ---------------------------------------------------------- */
 
 /**
@@ -150,6 +161,16 @@ GF_API int ghttp_server_set_graceful(ghttp_server *s, bool on);
  * Thread: before start.
  */
 GF_API int ghttp_server_set(ghttp_server *s, const char *key, const char *value);
+
+/**
+ * The value of a setting, as ghttp_server_set() takes it: sizes in bytes ("8388608"), durations as "60000ms". What file
+ * and environment say counts from the start of the server on.
+ * @param ret_text room for the text and its 0.
+ * @param size     that room's size in bytes.
+ * @return 0; -ENOENT for an unknown key, -ENOSPC when the room is too small: then nothing is written.
+ * Thread: before start; any thread, once the server serves.
+ */
+GF_API int ghttp_server_setting(ghttp_server *s, const char *key, char *ret_text, size_t size);
 
 /* ---- servers: proxies before them --------------------------------------------------------------- */
 

@@ -92,6 +92,27 @@ Test(middleware, runs_round_handlers_and_where_there_is_none)
     cr_expect(eq(int, process_wait_line(server, "seen 405 DELETE /api/open", PATIENCE_MS), 0));
 }
 
+static void expect_silence(const char *line, const char *headers, const char *logged)
+{
+    const struct answer *a = ask(line, headers);
+
+    cr_expect(eq(int, a->status, 500), "%s", line);
+    expect_header(a, "X-Before", "1");
+    expect_header(a, "X-After", "good"); /* it runs before the response is judged */
+    cr_expect(eq(int, process_wait_line(server, logged, PATIENCE_MS), 0), "%s", logged);
+}
+
+/* Also where the handler has run on a twin, or has a body to read. */
+Test(middleware, does_not_answer_for_a_handler_that_says_nothing)
+{
+    expect_silence("GET /silent", "",
+                   "the response to GET /silent failed: the handler returned without answering; route ALL:/silent, "
+                   "handler say_nothing, bound at middleware_server.c:");
+    expect_silence("HEAD /silent", "", "the response to HEAD /silent failed: the handler returned without answering");
+    expect_silence("GET /long/silent", "", "GET /long/silent failed: the handler returned without answering");
+    expect_silence("GET /silent/stream", "", "GET /silent/stream failed: the handler returned without answering");
+}
+
 Test(middleware, of_a_group_authenticates)
 {
     const struct answer *a = ask("PUT /api/people/7", "Content-Length: 0\r\n");

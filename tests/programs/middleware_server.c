@@ -82,6 +82,11 @@ static void race(ghttp_request *r)
     ghttp_response_writef(r, "done %s", ghttp_request_get(r, "us"));
 }
 
+static void say_nothing(ghttp_request *r)
+{
+    (void)r;
+}
+
 static void fail_in_time(ghttp_request *r)
 {
     ghttp_response_fail(r, "in time");
@@ -155,6 +160,8 @@ static void bind_all(ghttp_server *s)
     ghttp_server_bind(s, "/text", text);
     ghttp_server_bind(s, "/stream", stream);
     ghttp_server_bind(s, "/slow/bound", hello);
+    ghttp_server_bind(s, "/silent", say_nothing);
+    ghttp_server_bind_streaming(s, "/silent/stream", say_nothing, NULL, 0);
 
     timed = ghttp_server_group(s, "/timed");
     ghttp_group_use(timed, ghttp_middleware_request_id);
@@ -166,6 +173,7 @@ static void bind_all(ghttp_server *s)
     ghttp_group_use_with(patient, ghttp_middleware_timeout, (void *)&patience);
     ghttp_group_get(patient, "/hello", hello);
     ghttp_group_get(patient, "/fail", fail_in_time);
+    ghttp_group_get(patient, "/silent", say_nothing);
     ghttp_group_get(patient, "/client", tell_client);
     ghttp_group_post(patient, "/echo", echo);
     timed = ghttp_group_group(patient, "/in");

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "json_weight.h"
 
 /* A value that the program has left with the request. */
 struct gf_value {
@@ -138,7 +139,7 @@ struct cJSON *ghttp_request_json(ghttp_request *r)
     if (!r->json_parsed) {
         r->json_parsed = true;
         /* With the 0 after the last byte, so that anything behind the value is an error. */
-        if (r->body.size > 0)
+        if (r->body.size > 0 && gf_json_weighs_at_most(r->body.data, r->body.size, GF_JSON_TREE_MAX))
             r->json = cJSON_ParseWithLengthOpts(r->body.data, r->body.size + 1, NULL, 1);
     }
     return r->json;

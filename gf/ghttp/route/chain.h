@@ -24,6 +24,8 @@ struct gf_chain_files {
     /* Answers a GET or HEAD, whose route is found (NULL: there is none). false: it is not for a file, nothing has been
      * changed. Reads from disks. */
     bool (*serve)(const struct gf_chain_files *files, struct ghttp_request *r);
+    /* Whether it would: changes nothing. */
+    bool (*has)(const struct gf_chain_files *files, struct ghttp_request *r);
 };
 
 struct gf_chain {
