@@ -266,10 +266,14 @@ Test(restart_protocol, two_signals_are_one_restart, .fini = finish, .timeout = 6
     for (int i = 0; i < 2; i++) {
         cr_assert(zero(int, rig_begin(&rig, NULL)));
         cr_assert(zero(int, rig_settings(&rig, delays[i])));
+        cr_assert(zero(int, rig_load_start(&load, &rig)));
+        cr_assert(zero(int, rig_load_wait(&load, 5)));
         kill(rig.first, SIGUSR1);
         usleep(30000);
         kill(rig.first, SIGUSR1);
         cr_assert(zero(int, process_wait_line(rig.process, "server restarted: process ", 20000)));
+        cr_assert(zero(int, rig_load_wait(&load, 5)));
+        cr_expect(zero(u64, rig_load_end(&load)));
         expect_one_restart();
         rig_finish(&rig);
     }
