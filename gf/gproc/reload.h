@@ -26,7 +26,8 @@ bool gf_reload_take(char **ret_text, pid_t *ret_parent);
 char *gf_reload_take_keeper(void);
 
 /*
- * And for what a process leaves to the program that it executes in its own place: "<its pid>:<descriptor>". Takes the
+ * And for what a process leaves to the program that it executes in its own place: "<its pid>:<descriptor>", 0 where it
+ * leaves nothing but the signals that it has blocked (signals.h). Takes the
  * variable out of the environment; the descriptor, close-on-exec from then on, or -1: it was not set, or is not for
  * this process.
  */

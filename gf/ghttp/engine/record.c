@@ -79,7 +79,7 @@ void gf_record_exchange(const struct gf_exchange *x, bool complete)
     if (atomic_load_explicit(&service->turned_away.unrecorded, memory_order_relaxed)) /* a flood that has ended */
         tell_unrecorded(service, now_us() / 1000000);
     served = (struct gf_served){.request = &x->request,
-                                .version = x->version ? x->version : "",
+                                .version = x->request.version ? x->request.version : "",
                                 .status = find_status(x),
                                 .bytes = count_bytes(x),
                                 .took_us = x->began_us ? now_us() - x->began_us : 0,

@@ -13,8 +13,8 @@
 #include <gf/ghttp/ghttp.h>
 
 struct gf_chain;
+struct gf_error_log;
 struct gf_listener;
-struct gf_logger;
 struct gf_tls;
 
 struct gf_limits {
@@ -72,7 +72,7 @@ struct gf_service {
     /* Told of each request at its end, on the loop: it must not block. NULL: nobody wants to know. */
     void (*record)(void *arg, const struct gf_served *served);
     void *record_arg;
-    struct gf_logger *error_log;              /* what requests report errors to; NULL: standard error */
+    const struct gf_error_log *error_log;     /* who hears of requests that fail; NULL: the log */
     struct gf_address_counts *address_counts; /* NULL where address_connections is 0 */
 
     struct gf_service_counters counters;

@@ -19,6 +19,7 @@
 #include <gf/glog/logger.h>
 
 #include "../../gproc/reload.h"
+#include "../../gproc/signals.h"
 #include "../../gproc/start.h"
 #include "../engine/engine.h"
 #include "../server/registry.h"
@@ -77,7 +78,8 @@ static int leave_listeners(struct legacy *legacy)
     return result;
 }
 
-/* What the servers have in memory stays in a channel that the new program finds. */
+/* What the servers have in memory stays in a channel that the new program finds. The variable is there in any case: it
+ * says that signals wait. */
 static void leave_state(struct legacy *legacy)
 {
     char error[320] = "";
@@ -85,8 +87,10 @@ static void leave_state(struct legacy *legacy)
     legacy->state = gf_state_pack(error, sizeof(error));
     if (legacy->state < 0 && legacy->state != -ENOENT)
         glog_error("restart: %s", error);
+    if (legacy->state < 0)
+        legacy->state = -1;
     snprintf(legacy->state_variable, sizeof(legacy->state_variable), "%s=%d:%d", GF_STATE_VARIABLE, (int)getpid(),
-             legacy->state);
+             legacy->state < 0 ? 0 : legacy->state);
 }
 
 static void keep_open(const struct legacy *legacy, bool open)
@@ -119,8 +123,7 @@ static char **add_variables(char **environment, const struct legacy *legacy)
     for (size_t i = 0; i < count; i++)
         all[i] = environment[i];
     all[count++] = legacy->reload_variable;
-    if (legacy->state >= 0)
-        all[count] = (char *)legacy->state_variable;
+    all[count] = (char *)legacy->state_variable;
     return all;
 }
 
@@ -128,6 +131,7 @@ static int execute(const char *path, char **arguments, char **environment)
 {
     struct legacy legacy = {.listeners = GF_HANDED_NONE, .state = -1};
     char **with_legacy = NULL;
+    sigset_t waiting;
     int result = leave_listeners(&legacy);
 
     if (result < 0)
@@ -138,6 +142,8 @@ static int execute(const char *path, char **arguments, char **environment)
     if (!with_legacy)
         goto fail;
     keep_open(&legacy, true);
+    gf_signals_anew_block(&waiting);
+    pthread_sigmask(SIG_BLOCK, &waiting, NULL);
     execve(path, arguments, with_legacy);
     result = -errno;
     keep_open(&legacy, false);

@@ -13,6 +13,7 @@
 #include <gf/glog/glog.h>
 #include <gf/glog/logger.h>
 #include <gf/gproc/gproc.h>
+#include <gf/gproc/signals.h>
 
 #include "../engine/engine.h"
 #include "../server/registry.h"
@@ -281,6 +282,7 @@ int gf_graceful_wait(void)
     }
     if (gf_machine_is_graceful() && (result = gf_orders_start()) < 0)
         glog_warning("no orders by message will be heard: %s", strerror(-result));
+    gf_signals_settle_hangup();
     pthread_mutex_lock(&M.lock);
     M.set_up = true;
     pthread_mutex_unlock(&M.lock);

@@ -17,6 +17,7 @@
 
 #include <gf/glog/glog.h>
 #include <gf/glog/line.h>
+#include <gf/glog/terminal.h>
 
 #include "../../gproc/reload.h"
 #include "../../gproc/signals.h"
@@ -415,7 +416,7 @@ bool gf_successor_relay(struct gf_successor *successor)
             continue;
         if (size <= 0)
             break;
-        gf_glog_pass_on(text, (size_t)size);
+        gf_terminal_write(text, (size_t)size);
         remember(successor, text, (size_t)size);
     }
     if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR)))

@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,8 +9,8 @@
 #include <string.h>
 
 #include <gf/glog/glog.h>
-#include <gf/gproc/gproc.h>
 
+#include "../../gproc/start.h"
 #include "../engine/address_counts.h"
 #include "../engine/engine.h"
 #include "../engine/tls.h"
@@ -150,11 +151,22 @@ static int prepare_tls(ghttp_server *s, const struct gf_inheritance *inheritance
 {
     unsigned char key[GF_TICKET_KEY_SIZE];
     bool inherited = inheritance->take_ticket_key(s->name, key);
-    int result = gf_tls_new(s->settings.https_cert_path, s->settings.https_key_path, inherited ? key : NULL,
-                            &s->service.tls, error, size);
+    char cert[PATH_MAX], private_key[PATH_MAX];
+    int result = gf_tls_new(gf_start_find_file(s->settings.https_cert_path, cert, sizeof(cert)),
+                            gf_start_find_file(s->settings.https_key_path, private_key, sizeof(private_key)),
+                            inherited ? key : NULL, &s->service.tls, error, size);
 
     explicit_bzero(key, sizeof(key));
     return result;
+}
+
+/* Without a limit it is the largest that can be set, so that no sum of sizes ever overflows; the disk is full before.
+ */
+static size_t largest_body(const struct gf_settings *set)
+{
+    const struct gf_setting *row = gf_settings_find("clientMaxBodySize");
+
+    return (size_t)(set->client_max_body_size ? set->client_max_body_size : row->max);
 }
 
 static int prepare_service(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd, char *error,
@@ -170,7 +182,7 @@ static int prepare_service(ghttp_server *s, const struct gf_inheritance *inherit
         .chain = &s->chain,
         .listeners = s->listeners,
         .listener_count = s->listener_count,
-        .limits = {.body = (size_t)set->client_max_body_size,
+        .limits = {.body = largest_body(set),
                    .body_memory = (size_t)set->form_parsing_memory,
                    .header = (size_t)set->max_header_bytes,
                    .read_timeout_ms = (int)set->read_timeout,
@@ -284,7 +296,7 @@ static int start(ghttp_server *s, const struct gf_inheritance *inheritance, int 
         return result;
     }
     log_listeners(s); /* before anyone may end it */
-    if (s->settings.dump_router_map && !gproc_is_child())
+    if (s->settings.dump_router_map)
         gf_routes_log(s);
     atomic_store(&s->state, GF_SERVER_SERVING); /* and that before a client can ask for it */
     if (!inheritance->is_served())

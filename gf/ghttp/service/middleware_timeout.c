@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../../glog/logger.h"
 #include "../engine/service.h"
 #include "../engine/spare.h"
 #include "../message/arena.h"
+#include "../message/error_log.h"
 #include "../message/request.h"
 #include "../message/twin.h"
 #include "../route/chain.h"
@@ -190,8 +190,9 @@ static void serve_in_time(ghttp_request *r, const ghttp_timeout *limit, int64_t 
         timed_free(timed);
     } else {
         go_on_without(r, timed);
-        gf_logger_report(r->error_log, GLOG_WARNING, "%.32s %.*s: no answer within %d ms; its handler runs on",
-                         r->method, LOGGED_SIZE, r->path, limit->ms);
+        gf_request_report(r, GLOG_WARNING, limit->status ? limit->status : 503,
+                          "%.32s %.*s: no answer within %d ms; its handler runs on", r->method, LOGGED_SIZE, r->path,
+                          limit->ms);
         answer_late(r, limit);
     }
 }
