@@ -13,6 +13,7 @@
 #include <gf/gproc/start.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -161,14 +162,16 @@ static void call_handlers(int signo)
 
 static void *run(void *arg)
 {
-    int fd = atomic_load(&wake_fd);
+    struct pollfd woken = {.fd = atomic_load(&wake_fd), .events = POLLIN};
     uint64_t times;
 
     (void)arg;
     for (;;) {
         for (int signo = take_signal(); signo != 0; signo = take_signal())
             call_handlers(signo);
-        if (read(fd, &times, sizeof(times)) < 0 && errno != EINTR)
+        /* poll(2) ends with a signal, read(2) would begin again: one that the kernel gives to this thread is handed out
+         * by GCC 12's ThreadSanitizer at the thread's next call only. */
+        if (poll(&woken, 1, -1) > 0 && read(woken.fd, &times, sizeof(times)) < 0 && errno != EINTR)
             return NULL;
     }
 }

@@ -211,8 +211,12 @@ int rig_page(const struct rig *rig, const char *path, char **body)
 
 pid_t rig_restart_by_page(struct rig *rig)
 {
-    int status = rig_page(rig, "/restart", NULL);
+    char *body = NULL;
+    int status = rig_page(rig, "/restart", &body);
 
+    if (status != 200)
+        fprintf(stderr, "the page does not restart: %d %s\n", status, body ? body : "");
+    free(body);
     if (status != 200)
         return status < 0 ? status : -EPROTO;
     rig->pid = rig_ask_pid(rig);

@@ -19,6 +19,14 @@
 #include "routes.h"
 #include "session_settings.h"
 
+static struct gf_server_step *steps;
+
+void gf_server_add_step(struct gf_server_step *step)
+{
+    step->next = steps;
+    steps = step;
+}
+
 ghttp_server *gf_server_new(const char *name)
 {
     ghttp_server *s = calloc(1, sizeof(*s));
@@ -235,6 +243,15 @@ static void release(ghttp_server *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+static int run_steps(ghttp_server *s, char *error, size_t size)
+{
+    int result = 0;
+
+    for (const struct gf_server_step *step = steps; step && !result; step = step->next)
+        result = step->run(s, error, size);
+    return result;
+}
+
 static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd, char *error,
                           size_t size)
 {
@@ -243,6 +260,8 @@ static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inherita
 
     if (!result)
         result = gf_session_settings_check(&s->settings, error, size);
+    if (!result)
+        result = run_steps(s, error, size);
     if (!result)
         result = find_addresses(s, &wanted, error, size);
     if (!result)
