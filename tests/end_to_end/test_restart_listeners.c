@@ -256,6 +256,7 @@ Test(restart_listeners, from_ipv6_to_both_families_is_refused, .fini = finish, .
     snprintf(settings, sizeof(settings), "address_1=127.0.0.1:%d\naddress_2=[::]:%d", rig.port, rig.second_port);
     cr_assert(zero(int, rig_settings(&rig, settings)));
     cr_assert(zero(int, rig_start(&rig)));
+    cr_assert(zero(int, process_wait_lines(rig.process, "http server started listening on", 2, 10000)));
     six = (struct transport_target){.host = "::1", .port = rig.second_port};
     cr_expect(eq(long, rig_fetch_number(&six, "/pid"), rig.first));
     snprintf(settings, sizeof(settings), "address_1=127.0.0.1:%d\naddress_2=:%d", rig.port, rig.second_port);
