@@ -63,13 +63,9 @@ static void watch_again(const struct gf_connection *c)
 static int move_away(struct gf_connection *c, const struct gf_mover *mover, int placeholder)
 {
     bool was_watched = !epoll_ctl(c->lane->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-    int result;
+    int result = mover->move(c->lane->service, c->fd, c->consumed);
 
-    atomic_fetch_add(&c->lane->service->counters.moved, 1); /* first: it may come back, and off the count, at once */
-    result = mover->move(c->lane->service, c->fd, c->consumed);
-    if (result)
-        atomic_fetch_sub(&c->lane->service->counters.moved, 1);
-    else
+    if (!result)
         dup3(placeholder, c->fd, O_CLOEXEC);
     if (was_watched)
         watch_again(c);
@@ -96,6 +92,7 @@ static void note_released(struct gf_connection *c)
 {
     c->released = true;
     c->lane->runnable = true;
+    atomic_fetch_add(&c->lane->service->counters.moved, 1);
     gf_connection_wait(c, GF_WAIT_HANDLER);
 }
 

@@ -265,7 +265,7 @@ static double number_of(const struct cJSON *message, const char *key)
     return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15 ? item->valuedouble : -1;
 }
 
-/* It has not moved after all. */
+/* It has not moved after all. Only once no loop moves any more: then it has been counted. */
 static int take_back(struct copy *copy)
 {
     atomic_fetch_sub(&copy->service->counters.moved, 1);
