@@ -5,9 +5,14 @@
 #define GF_GPROC_RELOAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #define GF_RELOAD_VARIABLE "GF_SERVER_RELOAD"
+
+/* The longest text: with its name it is as much as one string of an environment may have, 128 KiB, and a little less.
+ */
+#define GF_RELOAD_TEXT_MAX ((size_t)126 << 10)
 
 /*
  * Takes the variable out of the environment, sets close-on-exec on every open descriptor above 2 which it names,

@@ -101,10 +101,10 @@ __attribute__((constructor(GF_START_PRIORITY))) static void record_start(int arg
     clock_gettime(CLOCK_MONOTONIC, &start.monotonic);
     record_ignored_signals();
     bool reloaded = gf_reload_take(&start.reload, &start.parent);
-    if (reloaded)
-        gf_signals_begin(start.parent > 0);
-    else if (getenv(GF_STATE_VARIABLE))
+    if (start.parent == 0 && getenv(GF_STATE_VARIABLE))
         gf_signals_begin_anew();
+    else if (reloaded)
+        gf_signals_begin(start.parent > 0);
 
     start.keeper = gf_reload_take_keeper();
     start.state_fd = gf_reload_take_state();

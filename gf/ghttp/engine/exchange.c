@@ -9,6 +9,7 @@
 #include "../message/error_log.h"
 #include "../route/chain.h"
 #include "answer.h"
+#include "arrival.h"
 #include "connection.h"
 #include "head.h"
 #include "lane.h"
@@ -377,6 +378,9 @@ static void count_bytes(struct gf_exchange *x, bool complete)
         c->countable = false;
     else
         c->consumed += info->header_size;
+    c->bodies += x->announced != 0;
+    if (complete)
+        gf_arrival_begin(c);
 }
 
 void gf_exchange_end(struct gf_exchange *x, bool complete)
@@ -399,8 +403,7 @@ void gf_exchange_end(struct gf_exchange *x, bool complete)
     }
     if (!c->ended_here)
         gf_connection_wait(c, GF_WAIT_IDLE);
-    c->release_tried = false;
-    c->lane->release_due |= gf_release_is_possible(c);
+    gf_release_note_answer(c);
     if (x->file)
         x->lane->files--;
     atomic_fetch_sub_explicit(&service->counters.in_flight, 1, memory_order_relaxed);

@@ -80,6 +80,7 @@ struct gf_service {
     _Atomic bool draining; /* every answer closes its connection, idle connections are ended */
     _Atomic bool logged_refusal;
     _Atomic(const struct gf_mover *) mover; /* where idle connections go; NULL: they stay */
+    _Atomic unsigned mover_round;           /* how many there were: each is asked anew for each connection */
     struct gf_branch **branches;            /* the engine's: one for each worker */
     int drained_fd; /* an eventfd that hears of the last connection's end while draining; -1: none */
 };

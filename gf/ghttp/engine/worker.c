@@ -44,6 +44,7 @@ int gf_worker_init(struct gf_worker *w)
     memset(w, 0, sizeof(*w));
     w->wake.kind = GF_WATCH_WAKE;
     LIST_INIT(&w->lanes);
+    LIST_INIT(&w->pausing);
     STAILQ_INIT(&w->ready);
     STAILQ_INIT(&w->calls);
     TAILQ_INIT(&w->lingering);
@@ -323,6 +324,8 @@ static int wait_time(const struct gf_worker *w)
 
     if (!STAILQ_EMPTY(&w->ready))
         return 0;
+    if (gf_acceptors_next_try(w) < next)
+        next = gf_acceptors_next_try(w);
     LIST_FOREACH(lane, &w->lanes, in_worker)
     {
         int64_t deadline = gf_connections_next_deadline(lane);
@@ -407,6 +410,7 @@ static void expire(struct gf_worker *w)
     struct gf_lane *lane;
 
     gf_linger_expire(w, w->now_ms);
+    gf_acceptors_try_again(w, w->now_ms);
     LIST_FOREACH(lane, &w->lanes, in_worker)
     {
         gf_connections_expire(lane, w->now_ms);

@@ -235,7 +235,7 @@ static void start(void)
 /* The new process is trusted, or has been replaced or ended in its turn: there is no way back any more. */
 static void end_watch(void)
 {
-    gf_handover_forget();
+    gf_handover_trust();
     gf_keeper_link_say("unwatched", M.successor.pid);
     gf_machine_close_listeners(true);
     gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
@@ -296,6 +296,8 @@ enum gf_word gf_machine_hear_successor(void)
         word = GF_WORD_LEAVE;
     else if (is_word(message, "returned"))
         gf_handover_return(message);
+    if (word == GF_WORD_PONG)
+        gf_handover_hear_answer(message);
     if (word == GF_WORD_SETTLED)
         gf_keeper_link_hold();
     else if (word == GF_WORD_SHUTDOWN)
@@ -329,23 +331,11 @@ static void ping(void)
         M.heard_ms = now; /* the channel is full of connections: the question has not been asked */
 }
 
-static bool is_offered(int port)
-{
-    const struct cJSON *item;
-
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(M.offer, "http"))
-    {
-        if (cJSON_IsNumber(item) && item->valuedouble == port)
-            return true;
-    }
-    return false;
-}
-
 /* Of those that the new program serves too: on a port that it has dropped nobody would answer. NULL: none. */
 static const struct gf_listener *first_plain_listener(const ghttp_server *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
-        if (!s->listeners[i].tls && s->listeners[i].port && is_offered(s->listeners[i].port))
+        if (!s->listeners[i].tls && s->listeners[i].port && gf_handover_is_offered(&s->listeners[i]))
             return &s->listeners[i];
     return NULL;
 }

@@ -68,9 +68,15 @@ int gf_server_fail(ghttp_server *s, int result, const char *format, ...)
     return result;
 }
 
+/* A sentence that is there once stays as it is: only whether it is there needs the lock. */
 const char *ghttp_server_error(ghttp_server *s)
 {
-    return s->error; /* written once, whole sentence by sentence, before anyone has a reason to ask */
+    const char *error;
+
+    pthread_mutex_lock(&s->lock);
+    error = s->error[0] ? s->error : "";
+    pthread_mutex_unlock(&s->lock);
+    return error;
 }
 
 int gf_server_check_new(ghttp_server *s, const char *call)
@@ -295,7 +301,7 @@ static int start(ghttp_server *s, const struct gf_inheritance *inheritance, int 
         glog_error("server \"%s\": is running already", s->name);
         return -EALREADY;
     }
-    result = s->error[0] ? -EINVAL : gf_configuration_read(s, error, sizeof(error));
+    result = ghttp_server_error(s)[0] ? -EINVAL : gf_configuration_read(s, error, sizeof(error));
     if (!result && s->prepare && (result = s->prepare(s)) < 0)
         snprintf(error, sizeof(error), "%s", strerror(-result)); /* unless it has said more */
     if (!result && !gf_router_count(s->router) && !s->chain.files)
@@ -305,7 +311,7 @@ static int start(ghttp_server *s, const struct gf_inheritance *inheritance, int 
     if (result < 0) {
         gf_server_fail(s, result, "ghttp_server_start(): %s", error); /* unless its error is known already */
         atomic_store(&s->state, GF_SERVER_FAILED);
-        glog_error("server \"%s\" does not start: %s", s->name, s->error);
+        glog_error("server \"%s\" does not start: %s", s->name, ghttp_server_error(s));
         return result;
     }
     log_listeners(s); /* before anyone may end it */
@@ -346,18 +352,23 @@ void gf_server_resume(ghttp_server *s)
     atomic_store(&s->state, GF_SERVER_SERVING);
 }
 
+/* Against whoever looks at them meanwhile. */
 void gf_server_close_listeners(ghttp_server *s, bool handed_over)
 {
+    pthread_mutex_lock(&s->lock);
     for (size_t i = 0; i < s->listener_count; i++) {
         s->listeners[i].handed_over |= handed_over;
         gf_listener_close(&s->listeners[i]);
     }
+    pthread_mutex_unlock(&s->lock);
 }
 
 void gf_server_own_listeners(ghttp_server *s)
 {
+    pthread_mutex_lock(&s->lock);
     for (size_t i = 0; i < s->listener_count; i++)
         s->listeners[i].handed_over = false;
+    pthread_mutex_unlock(&s->lock);
 }
 
 unsigned gf_server_stop(ghttp_server *s)
