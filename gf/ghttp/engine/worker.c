@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../gproc/clock.h"
 #include "../route/chain.h"
 #include "acceptor.h"
 #include "hangup.h"
@@ -187,14 +188,6 @@ void gf_worker_add_ready(struct gf_worker *w, struct gf_exchange *x)
     STAILQ_INSERT_TAIL(&w->ready, x, in_ready);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* The handler has returned on a thread that does not lead. */
 static void leave(struct gf_exchange *x)
 {
@@ -211,10 +204,10 @@ static void run_aside(void *arg)
 {
     struct gf_exchange *x = arg;
     struct gf_pace *pace = x->pace;
-    int64_t begin = now_ns();
+    int64_t begin = gf_clock_ns();
 
     gf_chain_run(x->lane->service->chain, &x->request);
-    gf_pace_ran(pace, now_ns() - begin);
+    gf_pace_ran(pace, gf_clock_ns() - begin);
     leave(x);
 }
 
@@ -381,7 +374,7 @@ static void wait_for_events(struct gf_worker *w)
     int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, wait_time(w));
     bool woken = false;
 
-    w->now_ms = now_ns() / 1000000;
+    w->now_ms = gf_clock_ms();
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr == &w->wake)
             woken = true;

@@ -9,6 +9,7 @@
 #include <gf/glog/line.h>
 #include <gf/glog/logger.h>
 
+#include "../../gproc/clock.h"
 #include "../message/error_log.h"
 #include "../message/request.h"
 #include "server.h"
@@ -118,10 +119,7 @@ static void record(void *arg, const struct gf_served *served)
 
 static int64_t time_since(int64_t began_ms)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return began_ms ? now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000 - began_ms * 1000 : 0;
+    return began_ms ? gf_clock_us() - began_ms * 1000 : 0;
 }
 
 /* On a loop or a handler's thread. */
