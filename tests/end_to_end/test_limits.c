@@ -215,16 +215,6 @@ Test(limits, descriptors_of_a_start)
     free(program);
 }
 
-/* ---- descriptors ---------------------------------------------------------------------------------------------------
- */
-
-static void limit_descriptors(const struct http_server *s, rlim_t limit)
-{
-    struct rlimit both = {.rlim_cur = limit, .rlim_max = limit};
-
-    cr_assert(eq(int, prlimit(s->pid, RLIMIT_NOFILE, &both, NULL), 0));
-}
-
 /* In clock ticks, of all its threads. */
 static long cpu_time(const struct http_server *s)
 {
@@ -239,6 +229,61 @@ static long cpu_time(const struct http_server *s)
         fclose(file);
     }
     return user + kernel;
+}
+
+/* ---- what libmicrohttpd waits for in vain --------------------------------------------------------------------------
+ */
+
+/* Of a chunk's size, longer than the memory for a head: there will never be a chunk. */
+static void send_endless_line(struct raw *raw, const char *begin, char filler)
+{
+    static char line[21001];
+
+    memset(line, filler, sizeof(line) - 1);
+    cr_assert(eq(int, raw_send_text(raw, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"), 0));
+    cr_assert(eq(int, raw_send_text(raw, begin), 0));
+    cr_assert(eq(int, raw_send_text(raw, line), 0));
+}
+
+/* libmicrohttpd 0.9.75 would spin on it, also when the client has long gone. */
+Test(limits, lines_without_an_end_cost_no_processor_time)
+{
+    enum { COUNT = 10, LOOK_MS = 500 };
+    struct http_server *s = start_with("workers=2", NULL);
+    struct raw raw[COUNT];
+
+    cr_assert(http_server_serves(s));
+    int idle = http_server_descriptors(s);
+    for (int i = 0; i < COUNT; i++) {
+        cr_assert(eq(int, raw_connect(&raw[i], s->port), 0));
+        if (i % 2)
+            send_endless_line(&raw[i], "3;", 'a');
+        else
+            send_endless_line(&raw[i], "", '0');
+    }
+    raw_close(&raw[0]);
+    raw_close(&raw[1]);
+    cr_assert(http_server_serves(s));
+    long before = cpu_time(s);
+    usleep(LOOK_MS * 1000);
+    cr_assert(lt(long, cpu_time(s) - before, sysconf(_SC_CLK_TCK) * LOOK_MS / 1000 / 3));
+    for (int i = 2; i < COUNT; i++) {
+        cr_assert(eq(int, raw_read(&raw[i], "\r\n\r\n", 20000), 0));
+        cr_assert(eq(int, raw_status(&raw[i]), 400));
+        raw_close(&raw[i]);
+    }
+    cr_assert(eq(int, http_server_wait_descriptors(s, idle, 20000), 0));
+    cr_assert(eq(int, http_server_stop(s), 0));
+}
+
+/* ---- descriptors ---------------------------------------------------------------------------------------------------
+ */
+
+static void limit_descriptors(const struct http_server *s, rlim_t limit)
+{
+    struct rlimit both = {.rlim_cur = limit, .rlim_max = limit};
+
+    cr_assert(eq(int, prlimit(s->pid, RLIMIT_NOFILE, &both, NULL), 0));
 }
 
 Test(limits, descriptors_of_the_process)

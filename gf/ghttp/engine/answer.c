@@ -40,6 +40,7 @@ static ssize_t read_stream(void *cls, uint64_t position, char *data, size_t size
     ssize_t count = gf_stream_read(x->stream, data, size);
 
     (void)position;
+    x->lane->called = true;
     if (count == -1)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (count < 0) {

@@ -111,6 +111,8 @@ void gf_connection_free(struct gf_connection *c)
     if (c->exchange)
         gf_exchange_end(c->exchange, false);
     TAILQ_REMOVE(&lane->waits[c->wait], c, in_wait);
+    if (lane->tried == c)
+        lane->tried = NULL;
     lane->connections--;
     gf_service_connection_gone(lane->service);
     if (lane->service->address_counts)
@@ -134,6 +136,8 @@ void gf_connection_cut(struct gf_connection *c)
 {
     c->ended_here = true;
     shutdown(c->fd, SHUT_RDWR);
+    /* where libmicrohttpd 0.9.75 has no room to read, it would never see that end */
+    MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 1u);
     gf_connection_wait(c, GF_WAIT_HANDLER);
 }
 

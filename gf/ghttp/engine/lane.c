@@ -15,6 +15,7 @@
 #include "address_counts.h"
 #include "exchange.h"
 #include "service.h"
+#include "standstill.h"
 #include "tls.h"
 #include "worker.h"
 
@@ -27,12 +28,16 @@
  * enough; an answer that does not fit beside a rare head becomes a 500 (exchange.c).
  */
 #define POOL_MIN 16384
+/* Turns in a row in which libmicrohttpd wants to be run again and has not called back: those of an answer that goes out
+ * record by record, or a connection that stands still (standstill.h). */
+#define FRUITLESS_TURNS 64
 
 static void notify_connection(void *cls, struct MHD_Connection *mhd, void **context,
                               enum MHD_ConnectionNotificationCode what)
 {
     struct gf_lane *lane = cls;
 
+    lane->called = true;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = gf_connection_new(lane, mhd);
         if (lane->tls)
@@ -45,8 +50,10 @@ static void notify_connection(void *cls, struct MHD_Connection *mhd, void **cont
 
 static void notify_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode how)
 {
-    (void)cls;
+    struct gf_lane *lane = cls;
+
     (void)mhd;
+    lane->called = true;
     if (*context)
         gf_exchange_end(*context, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     *context = NULL;
@@ -60,9 +67,11 @@ static void *begin_request(void *cls, const char *target, struct MHD_Connection 
 static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
                               const char *version, const char *data, size_t *size, void **context)
 {
-    (void)cls;
+    struct gf_lane *lane = cls;
+
     (void)mhd;
     (void)url;
+    lane->called = true;
     if (!*context || gf_exchange_receive(*context, method, version, data, size) < 0)
         return MHD_NO;
     return MHD_YES;
@@ -188,6 +197,16 @@ static void run_without_sigpipe(struct gf_lane *lane)
     }
 }
 
+static void watch_progress(struct gf_lane *lane)
+{
+    lane->fruitless = lane->runnable && !lane->called ? lane->fruitless + 1 : 0;
+    lane->called = false;
+    if (lane->fruitless < FRUITLESS_TURNS)
+        return;
+    lane->fruitless = 0;
+    gf_standstill_end(lane);
+}
+
 void gf_lane_run(struct gf_lane *lane)
 {
     MHD_UNSIGNED_LONG_LONG timeout;
@@ -197,6 +216,7 @@ void gf_lane_run(struct gf_lane *lane)
     else
         MHD_run(lane->daemon);
     lane->runnable = MHD_get_timeout(lane->daemon, &timeout) == MHD_YES && !timeout;
+    watch_progress(lane);
 }
 
 int gf_lane_add(struct gf_lane *lane, int fd, const struct sockaddr_storage *peer, socklen_t size, uint64_t address_key,

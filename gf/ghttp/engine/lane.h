@@ -29,6 +29,9 @@ struct gf_lane {
     int epoll_fd; /* the daemon's */
     bool tls;
     bool runnable;               /* the daemon has something to do without an event */
+    bool called;                 /* it has called back since this was last looked at */
+    unsigned fruitless;          /* turns in a row in which it wanted to be run and has done nothing */
+    struct gf_connection *tried; /* by standstill.c; NULL: none, or it has gone meanwhile */
     unsigned connections;        /* open in this lane */
     unsigned suspended;          /* of them in the hands of a handler thread */
     unsigned files;              /* answers from files under way */

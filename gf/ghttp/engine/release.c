@@ -155,15 +155,13 @@ void gf_release_idle(struct gf_lane *lane)
 void gf_release_to_linger(struct gf_connection *c)
 {
     int placeholder = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool was_watched;
 
     if (placeholder < 0)
         return;
-    was_watched = !epoll_ctl(c->lane->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    epoll_ctl(c->lane->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
     gf_linger_add(c->lane->worker, c->fd);
     dup3(placeholder, c->fd, O_CLOEXEC);
-    if (was_watched)
-        watch_again(c);
+    watch_again(c); /* also where it was not: without room to read, libmicrohttpd finds out by nothing else */
     close(placeholder);
 }
 
