@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "address_counts.h"
@@ -110,6 +111,9 @@ void gf_connection_free(struct gf_connection *c)
         shutdown(c->fd, SHUT_WR);
     if (c->exchange)
         gf_exchange_end(c->exchange, false);
+    if (c->watched_here) /* a child that is about to execute may hold the file open, and so the entry that points to mhd
+                          */
+        epoll_ctl(lane->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
     TAILQ_REMOVE(&lane->waits[c->wait], c, in_wait);
     if (lane->tried == c)
         lane->tried = NULL;

@@ -51,6 +51,7 @@ struct gf_connection {
     bool released;        /* another process has it; what libmicrohttpd holds is a placeholder */
     bool release_tried;   /* it was not idle then */
     bool looked_at;       /* in this wait, for a hang-up */
+    bool watched_here;    /* in the daemon's epoll set, and the daemon does not know */
     bool held;            /* suspended by standstill.c */
     bool lingers;         /* close it only once the client has stopped sending */
     uint64_t address_key; /* for the limit per address */

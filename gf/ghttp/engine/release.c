@@ -155,14 +155,25 @@ void gf_release_idle(struct gf_lane *lane)
 void gf_release_to_linger(struct gf_connection *c)
 {
     int placeholder = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool was_watched;
 
     if (placeholder < 0)
         return;
-    epoll_ctl(c->lane->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    was_watched = !epoll_ctl(c->lane->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
     gf_linger_add(c->lane->worker, c->fd);
     dup3(placeholder, c->fd, O_CLOEXEC);
-    watch_again(c); /* also where it was not: without room to read, libmicrohttpd finds out by nothing else */
+    if (was_watched)
+        watch_again(c);
+    else
+        gf_release_show_end(c);
     close(placeholder);
+}
+
+void gf_release_show_end(struct gf_connection *c)
+{
+    struct epoll_event event = {.events = GF_LANE_EVENTS, .data.ptr = c->mhd};
+
+    c->watched_here = !epoll_ctl(c->lane->epoll_fd, EPOLL_CTL_ADD, c->fd, &event);
 }
 
 /*

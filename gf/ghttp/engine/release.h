@@ -38,6 +38,10 @@ void gf_release_idle(struct gf_lane *lane);
 /* Leaves the client to the worker's lingering ones, and a broken socket to libmicrohttpd. */
 void gf_release_to_linger(struct gf_connection *connection);
 
+/* Of a socket that libmicrohttpd has not put into its epoll set, and has no room to read from: its end is seen there.
+ * Not of a suspended connection. */
+void gf_release_show_end(struct gf_connection *connection);
+
 /* Whether an answer on this connection may leave it open although the service drains: it will move afterwards. Asks the
  * mover, once for each, whether it takes the connection. */
 bool gf_release_foresee(struct gf_connection *connection);

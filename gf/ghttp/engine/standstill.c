@@ -84,6 +84,8 @@ static void refuse(struct gf_connection *c)
     if (!c->lane->tls)
         gf_release_to_linger(c);
     gf_connection_cut(c);
+    if (c->lane->tls)
+        gf_release_show_end(c);
 }
 
 static void try_each(struct gf_lane *lane)
