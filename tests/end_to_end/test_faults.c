@@ -369,6 +369,7 @@ Test(faults, of_the_old_process, .timeout = 240)
 
 enum {
     CLIENTS = 100,
+    MANY = 600, /* more than the channel holds */
 };
 
 static struct rig rig;
@@ -378,7 +379,7 @@ static void finish(void)
     rig_finish(&rig);
 }
 
-static void begin(const char *fault, struct client *clients[CLIENTS])
+static void begin_with(const char *fault, struct client **clients, int count)
 {
     static char variable[128], once[400];
     static const char *const environment[] = {variable, once, NULL};
@@ -390,7 +391,7 @@ static void begin(const char *fault, struct client *clients[CLIENTS])
     rig.environment = environment;
     cr_assert(zero(int, rig_settings(&rig, "set_gracefulReadyTimeout=2s\nset_gracefulProbation=5s")));
     cr_assert(zero(int, rig_start(&rig)));
-    for (int i = 0; i < CLIENTS; i++) {
+    for (int i = 0; i < count; i++) {
         int error = 0;
 
         clients[i] = client_connect(&rig.http, 20000);
@@ -399,6 +400,11 @@ static void begin(const char *fault, struct client *clients[CLIENTS])
     }
     process_mark(rig.process);
     cr_assert(zero(int, kill(rig.first, SIGUSR1)));
+}
+
+static void begin(const char *fault, struct client *clients[CLIENTS])
+{
+    begin_with(fault, clients, CLIENTS);
 }
 
 /* elsewhere: that many may have moved before. */
@@ -508,6 +514,25 @@ Test(faults, all_connections_move_after_a_death_in_the_middle, .fini = finish, .
         client_close(clients[i]);
     }
     cr_expect(eq(int, moved, CLIENTS));
+}
+
+/* The channel is full of connections, so that no question fits in: that it does not empty is silence too. */
+Test(faults, the_new_process_is_stopped_with_the_channel_full, .fini = finish, .timeout = 60)
+{
+    static struct client *clients[MANY];
+
+    begin_with("2:after-ready:stop", clients, MANY);
+    cr_assert(zero(int, process_wait_line(rig.process, "rolled back: process ", 15000)));
+    cr_expect(zero(int, process_wait_line(rig.process, "did not answer any more", 1000)));
+    cr_expect(eq(int, rig_ask_pid(&rig), rig.first));
+    for (int i = 0; i < MANY; i++) {
+        int error = 0;
+        const struct answer *answer = client_get(clients[i], "/pid", &error);
+
+        cr_assert(not(zero(ptr, (void *)answer)), "client %d: %d", i, error);
+        cr_expect(eq(int, atoi(answer->body), rig.first), "client %d", i);
+        client_close(clients[i]);
+    }
 }
 
 /* Nobody restarts then, but all are served. */

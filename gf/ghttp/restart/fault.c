@@ -45,6 +45,8 @@ static void commit(const char *fault, int channel)
         raise(SIGABRT);
     else if (!strcmp(fault, "kill"))
         raise(SIGKILL);
+    else if (!strcmp(fault, "stop"))
+        raise(SIGSTOP);
     else if (!strcmp(fault, "garbage"))
         say_garbage(channel);
     else if (!strcmp(fault, "close"))

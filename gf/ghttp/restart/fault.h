@@ -4,7 +4,7 @@
  *
  * GF_FAULT="generation:step:fault", for example "2:before-ready:abort"; generation 0 is a new process that does not
  * know its own yet. With GF_FAULT_ONCE=path, only in the process that creates that file. Faults: exit, abort, kill,
- * hang, garbage, close (the channel), nofiles (EMFILE), nomemory.
+ * stop (SIGSTOP), hang (the thread), garbage, close (the channel), nofiles (EMFILE), nomemory.
  */
 #ifndef GF_GHTTP_RESTART_FAULT_H
 #define GF_GHTTP_RESTART_FAULT_H

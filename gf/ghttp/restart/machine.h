@@ -50,6 +50,8 @@ struct gf_machine {
     int64_t deadline_ms;     /* of the state */
     int64_t heard_ms;        /* the new process's last sign of life */
     int64_t pinged_ms;       /* our last question for one */
+    uint64_t given;          /* connections that it had been given when the channel was full */
+    int unread;              /* and bytes that lay in the channel then */
     int64_t health_due_ms;   /* when its health is to be asked for again */
     unsigned unhealthy;      /* bad answers in a row */
     int64_t reported_ms;     /* the last report of our drain */
