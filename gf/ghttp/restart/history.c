@@ -140,7 +140,7 @@ static bool write_older(struct cJSON *message)
            cJSON_AddStringToObject(older, "holds_up", report.holds_up);
 }
 
-struct cJSON *gf_history_report(const char *holds_up)
+struct cJSON *gf_history_report(const char *state, const char *holds_up)
 {
     struct cJSON *message = cJSON_CreateObject();
     struct gf_drain_report report = {.pid = getpid()};
@@ -148,6 +148,7 @@ struct cJSON *gf_history_report(const char *holds_up)
     for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         count_server(&report, s);
     if (cJSON_AddStringToObject(message, "type", "drain") && cJSON_AddNumberToObject(message, "pid", report.pid) &&
+        cJSON_AddStringToObject(message, "state", state) &&
         cJSON_AddNumberToObject(message, "moved", (double)report.moved) &&
         cJSON_AddNumberToObject(message, "closed", (double)report.closed) &&
         cJSON_AddNumberToObject(message, "raced", (double)report.raced) &&

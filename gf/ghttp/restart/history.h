@@ -18,8 +18,9 @@ void gf_history_correct(int result, const char *reason);
 int gf_history_write(struct cJSON *message);
 void gf_history_read(const struct cJSON *message);
 
-/* A message that tells how the drain of this process stands; NULL without memory. And what such a message says. */
-struct cJSON *gf_history_report(const char *holds_up);
+/* A message that tells how the drain of this process, which is in this state, stands; NULL without memory. And what
+ * such a message says. */
+struct cJSON *gf_history_report(const char *state, const char *holds_up);
 void gf_history_hear(const struct cJSON *message);
 /* The process before this one lives, with behind others before it; or it has closed its end. */
 void gf_history_follow(pid_t pid, unsigned behind);

@@ -9,15 +9,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <gf/glog/glog.h>
+#include <gf/gproc/gproc.h>
 
 #include "../../gproc/signals.h"
 #include "../../gproc/start.h"
 #include "../engine/tls.h"
 #include "channel.h"
+#include "dropped.h"
 #include "fault.h"
 #include "handover.h"
 #include "history.h"
@@ -278,25 +279,6 @@ static void close_tickets(void)
     }
 }
 
-/* The program has dropped it. Left open, its clients would wait in a backlog that nobody empties. */
-static void close_dropped(struct gf_handed_listener *listener)
-{
-    struct sockaddr_un bound = {.sun_family = AF_UNSPEC};
-    socklen_t size = sizeof(bound);
-
-    if (listener->fd < 0)
-        return;
-    if (!getsockname(listener->fd, (struct sockaddr *)&bound, &size)) {
-        glog_info("%s server of \"%s\" no longer listens on [%s]", listener->tls ? "https" : "http", listener->server,
-                  listener->address);
-        gf_socket_activation_forget(listener->server, listener->address, listener->tls);
-        if (bound.sun_family == AF_UNIX && bound.sun_path[0])
-            unlink(bound.sun_path);
-        close(listener->fd);
-    }
-    listener->fd = -1;
-}
-
 /* ---- the word ---- */
 
 bool gf_predecessor_waits(void)
@@ -336,7 +318,7 @@ int gf_predecessor_say_ready(void)
     gf_fault_point(predecessor.greeting.generation, "before-ready", predecessor.handed.control);
     pthread_mutex_lock(&predecessor.lock);
     for (size_t i = 0; i < predecessor.handed.count; i++)
-        close_dropped(&predecessor.handed.listeners[i]);
+        gf_dropped_add(&predecessor.handed.listeners[i]);
     gf_handed_finish(&predecessor.handed);
     close_tickets();
     take_standard_error_back();
@@ -363,6 +345,8 @@ void gf_predecessor_say(const char *word)
     if (predecessor.handed.control >= 0)
         send_word(make_word(word, NULL));
     pthread_mutex_unlock(&predecessor.lock);
+    if (!strcmp(word, "shutdown")) /* it will not come back for us then */
+        gf_dropped_settle();
 }
 
 int gf_predecessor_send(const struct cJSON *message, int fd)
@@ -388,6 +372,12 @@ int gf_predecessor_fd(void)
     return fd;
 }
 
+/* It has ended, or is another process than the one that has started us: the kernel gives orphans another parent. */
+static bool has_parent_gone(void)
+{
+    return getppid() != gproc_ppid();
+}
+
 static void part(void)
 {
     pthread_mutex_lock(&predecessor.lock);
@@ -395,6 +385,18 @@ static void part(void)
     predecessor.handed.control = -1;
     pthread_mutex_unlock(&predecessor.lock);
     gf_history_part();
+    if (has_parent_gone()) /* else the channel is broken, and it may come back */
+        gf_dropped_settle();
+}
+
+/* Once it only drains, there is no way back for it. */
+static void hear_drain(const struct cJSON *message)
+{
+    const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "state"));
+
+    gf_history_hear(message);
+    if (state && !strcmp(state, gf_graceful_state_name(GF_GRACEFUL_DRAINING)))
+        gf_dropped_settle();
 }
 
 /* fd is -1 when we have no descriptor left for it. */
@@ -436,7 +438,7 @@ void gf_predecessor_hear(void)
         } else if (is_type(message, "ping")) {
             gf_predecessor_say("pong");
         } else if (is_type(message, "drain")) {
-            gf_history_hear(message);
+            hear_drain(message);
         }
         cJSON_Delete(message);
     }

@@ -239,6 +239,7 @@ static void end_watch(void)
     gf_handover_forget();
     gf_keeper_link_say("unwatched", M.successor.pid);
     gf_machine_close_listeners(true);
+    M.reported_ms = 0; /* the new process is to know that it is trusted */
     gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
 }
 
