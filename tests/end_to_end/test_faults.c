@@ -493,6 +493,25 @@ Test(faults, the_old_process_hangs_before_it_starts_the_new_one, .fini = finish,
     kill(rig.first, SIGKILL); /* it hears no other signal */
 }
 
+/* The old one is about to let go, and hangs: until it has, or another thread in its place, only it may let clients in,
+ * for it could still turn the new one down, and kill it with all that it has. */
+Test(faults, the_new_process_lets_nobody_in_before_it_may, .fini = finish, .timeout = 60)
+{
+    struct client *clients[CLIENTS];
+    pid_t pid;
+
+    begin("1:before-hand-over:hang", clients);
+    cr_assert(zero(int, process_wait_line(rig.process, "http server restarted listening", 10000)));
+    do
+        pid = rig_ask_pid(&rig);
+    while (pid == rig.first);
+    cr_expect(gt(int, pid, 0));
+    cr_expect(zero(int, process_wait_line(rig.process, "this process accepts no more", 500)));
+    for (int i = 0; i < CLIENTS; i++)
+        client_close(clients[i]);
+    kill(rig.first, SIGKILL); /* it hears no other signal */
+}
+
 /* ---- a death in the middle of the moves -------------------------------------------------------------------------- */
 
 /* None had been read from; some had moved, for some it was being tried, some had stayed: all move the next time. */

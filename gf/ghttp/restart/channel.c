@@ -65,6 +65,17 @@ int gf_channel_send(int fd, const struct cJSON *message, const int *fds, size_t 
     return result;
 }
 
+int gf_channel_say(int fd, const char *type)
+{
+    struct cJSON *message = cJSON_CreateObject();
+    int result = -ENOMEM;
+
+    if (cJSON_AddStringToObject(message, "type", type))
+        result = gf_channel_send(fd, message, NULL, 0);
+    cJSON_Delete(message);
+    return result;
+}
+
 static void close_all(const int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -24,6 +24,9 @@ int gf_channel_new(int ret_ends[2]);
 /* Sends a message, with descriptors that stay the caller's. 0; -EAGAIN: the peer does not read; -EPIPE: it has gone. */
 int gf_channel_send(int fd, const struct cJSON *message, const int *fds, size_t count);
 
+/* Sends a message that is no more than its type. The same results. */
+int gf_channel_say(int fd, const char *type);
+
 /*
  * Receives a message (cJSON_Delete()) and up to *count descriptors (the caller closes them). 0; -EAGAIN: none is there;
  * -EPIPE: the peer has gone; -EBADMSG: it was none. ret_fds may be NULL: descriptors that came are closed. Those for

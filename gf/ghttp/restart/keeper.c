@@ -337,6 +337,7 @@ static void hear_start(void)
     if (result == -EAGAIN)
         return;
     if (!result && !strcmp(text_of(message, "type"), "ready")) {
+        gf_channel_say(keeper.successor.control, "accept");
         hear_generations();
         gf_successor_release(&keeper.successor);
     } else {

@@ -323,8 +323,8 @@ int gf_predecessor_say_ready(void)
     close_tickets();
     take_standard_error_back();
     gf_signals_end_start();
-    predecessor.spoken = true;
     result = send_word(ready);
+    predecessor.spoken = !result || result == -EPIPE;
     pthread_mutex_unlock(&predecessor.lock);
     gf_fault_point(predecessor.greeting.generation, "after-ready", predecessor.handed.control);
     return result;

@@ -29,7 +29,8 @@ extern const struct gf_inheritance gf_predecessor_inheritance;
 /* Whether it waits for our word. */
 bool gf_predecessor_waits(void);
 
-/* All servers are up: closes what none of them has taken, and says so. 0, or -EPIPE: it has gone. */
+/* All servers are up: closes what none of them has taken, and says so. 0; -EPIPE: nobody hears it; -ENOMEM, -EAGAIN: it
+ * was not said, and gf_predecessor_say_failed() is due. */
 int gf_predecessor_say_ready(void);
 
 /* A server is not up: it shall serve on. */

@@ -4,17 +4,28 @@
  */
 #include "machine.h"
 
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include <gf/glog/glog.h>
+#include <gf/gproc/gproc.h>
 
 #include "../server/registry.h"
+#include "channel.h"
 #include "history.h"
 #include "socket_activation.h"
 #include "state.h"
 #include "supervisor.h"
 
 #define M gf_machine
+
+/* From "ready" to "accept" the old process needs well under a millisecond; where its state machine hangs, the one that
+ * stands in for it says the word after a good second. */
+#define ACCEPT_TIMEOUT_MS 3000
 
 static void refuse(const char *why)
 {
@@ -52,13 +63,81 @@ static void take_what_there_is(void)
         glog_error("%s", error);
 }
 
+/* A descriptor that tells of the old process's end; -1: it has ended, or there is none to be had. While it lives it is
+ * our parent, so the number is its own. */
+static int open_predecessor(void)
+{
+    int fd = pidfd_open(gproc_ppid(), 0);
+
+    if (fd >= 0 && getppid() != gproc_ppid()) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Takes the word from the channel; whatever else came belongs to those who hear it later. -EPIPE: the channel has
+ * ended. */
+static int hear_accept(int channel)
+{
+    struct cJSON *message = NULL;
+    int result = gf_channel_peek(channel, &message);
+    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "type"));
+    bool is_accept = type && !strcmp(type, "accept");
+
+    cJSON_Delete(message);
+    if (is_accept && !gf_channel_receive(channel, &message, NULL, NULL))
+        cJSON_Delete(message);
+    return result == -EPIPE ? -EPIPE : 0;
+}
+
+/*
+ * A process that the old one has turned down may not let a client in: it is about to be killed. So this one waits to be
+ * told to accept. An ended channel alone says nothing: whose end it is, the end of a process tells. 0; -EPIPE: the old
+ * process has gone; -ETIMEDOUT: it is there, and silent.
+ */
+static int wait_for_accept(void)
+{
+    struct pollfd fds[2] = {{.fd = gf_predecessor_fd(), .events = POLLIN},
+                            {.fd = open_predecessor(), .events = POLLIN}};
+    int64_t until = gf_machine_now_ms() + ACCEPT_TIMEOUT_MS;
+    int result = -EAGAIN;
+
+    while (result == -EAGAIN) {
+        int64_t left = until - gf_machine_now_ms();
+
+        if (fds[0].fd < 0 && getppid() != gproc_ppid())
+            result = -EPIPE;
+        else if (left <= 0)
+            result = -ETIMEDOUT;
+        else if (poll(fds, 2, (int)left) > 0 && fds[0].revents && !hear_accept(fds[0].fd))
+            result = 0;
+        else if (fds[0].revents)
+            fds[0].fd = -1; /* poll() passes it over from now on */
+        else if (fds[1].revents)
+            result = -EPIPE;
+    }
+    if (fds[1].fd >= 0)
+        close(fds[1].fd);
+    return result;
+}
+
 /* The process before this one waits for our word. */
 static void say_ready(void)
 {
     int64_t began = M.greeting.restart_began_ms;
+    int result = gf_predecessor_say_ready();
 
-    if (gf_predecessor_say_ready() < 0)
+    if (result < 0 && result != -EPIPE) {
+        glog_error("not taking over: the process before this one cannot be told: %s", strerror(-result));
+        refuse(strerror(-result));
+        return;
+    }
+    result = wait_for_accept();
+    if (result == -EPIPE)
         glog_warning("the process before this one has gone without a word; serving on");
+    else if (result < 0)
+        glog_warning("the process before this one has not said that it lets go; serving on");
     gf_machine_accept_all(); /* not before all are up: a client that is let in is served */
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;

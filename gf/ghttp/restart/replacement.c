@@ -163,6 +163,8 @@ static void hand_over(const struct cJSON *ready)
     gf_machine_enter(GF_GRACEFUL_HANDING_OVER, watch);
     gf_supervisor_handed_over(M.successor.pidfd);
     gf_fault_point(M.greeting.generation, "before-hand-over", M.successor.control);
+    if (gf_channel_say(M.successor.control, "accept") == -ENOMEM)
+        glog_warning("no memory to tell the new process to accept; it does so by itself in a moment");
     gf_machine_cease_all();
     gf_fault_point(M.greeting.generation, "after-cease", M.successor.control);
     gf_handover_begin(M.successor.control, ready);
@@ -352,15 +354,13 @@ static bool takes_something(void)
 /* Serving is not enough: it must take in the connections that are on their way to it. */
 static void ping(void)
 {
-    struct cJSON *message = cJSON_CreateObject();
     int64_t now = gf_machine_now_ms();
 
-    if (now - M.pinged_ms >= PING_MS && cJSON_AddStringToObject(message, "type", "ping")) {
-        M.pinged_ms = now;
-        if (gf_channel_send(M.successor.control, message, NULL, 0) == -EAGAIN && takes_something())
-            M.heard_ms = now;
-    }
-    cJSON_Delete(message);
+    if (now - M.pinged_ms < PING_MS)
+        return;
+    M.pinged_ms = now;
+    if (gf_channel_say(M.successor.control, "ping") == -EAGAIN && takes_something())
+        M.heard_ms = now;
 }
 
 static bool is_offered(int port)

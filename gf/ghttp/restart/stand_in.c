@@ -69,6 +69,7 @@ static void *run(void *arg)
             stand_in.ceased = true;
             glog_error("the thread of restarts hangs: this process accepts no more, process %d serves",
                        (int)stand_in.new_pid);
+            gf_channel_say(stand_in.control, "accept");
             return NULL;
         }
     }
