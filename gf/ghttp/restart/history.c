@@ -208,6 +208,17 @@ unsigned gf_history_behind(void)
     return behind;
 }
 
+unsigned gf_history_in_flight(pid_t pid)
+{
+    const struct gf_drain_report *report = &history.predecessor;
+    unsigned count;
+
+    pthread_mutex_lock(&history.lock);
+    count = pid == report->pid ? report->in_flight : pid == report->older.pid ? report->older.in_flight : 0;
+    pthread_mutex_unlock(&history.lock);
+    return count;
+}
+
 void gf_history_part(void)
 {
     pthread_mutex_lock(&history.lock);

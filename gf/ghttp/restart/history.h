@@ -25,8 +25,10 @@ void gf_history_hear(const struct cJSON *message);
 /* The process before this one lives, with behind others before it; or it has closed its end. */
 void gf_history_follow(pid_t pid, unsigned behind);
 void gf_history_part(void);
-/* How many processes before this one live. */
+/* How many processes before this one live, by their own words. */
 unsigned gf_history_behind(void);
+/* How many requests such a process said last that it has in flight. */
+unsigned gf_history_in_flight(pid_t pid);
 
 void gf_history_facts(struct gf_graceful_facts *facts);
 

@@ -17,6 +17,7 @@
 
 #include "../engine/engine.h"
 #include "../server/registry.h"
+#include "ancestors.h"
 #include "handover.h"
 #include "history.h"
 #include "keeper_link.h"
@@ -72,6 +73,7 @@ void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
     fds[0] = (struct pollfd){.fd = M.wake_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = M.drained_fd, .events = POLLIN};
     fds[2] = (struct pollfd){.fd = gf_predecessor_fd(), .events = POLLIN};
+    fds[3] = (struct pollfd){.fd = gf_ancestors_fd(), .events = POLLIN}; /* asked for anew, it lets go of the ended */
     gf_supervisor_tick();
     if (gf_supervisor_due_ms() < until_ms) {
         until_ms = gf_supervisor_due_ms();

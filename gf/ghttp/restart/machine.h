@@ -45,17 +45,18 @@ struct gf_machine {
     struct gf_greeting greeting;
     struct gf_successor successor;
     char *executable;
-    struct cJSON *offer;     /* what the successor takes: its "ready" */
-    bool passed_on;          /* our predecessor was given our successor */
-    int64_t deadline_ms;     /* of the state */
-    int64_t heard_ms;        /* the new process's last sign of life */
-    int64_t pinged_ms;       /* our last question for one */
-    uint64_t given;          /* connections that it had been given when the channel was full */
-    int unread;              /* and bytes that lay in the channel then */
-    int64_t health_due_ms;   /* when its health is to be asked for again */
-    unsigned unhealthy;      /* bad answers in a row */
-    int64_t reported_ms;     /* the last report of our drain */
-    int64_t drain_logged_ms; /* and the last line about it */
+    struct cJSON *offer;        /* what the successor takes: its "ready" */
+    char forced[GF_FORCED_MAX]; /* "; ..." that the oldest process had to be killed to make room; "": it had not */
+    bool passed_on;             /* our predecessor was given our successor */
+    int64_t deadline_ms;        /* of the state */
+    int64_t heard_ms;           /* the new process's last sign of life */
+    int64_t pinged_ms;          /* our last question for one */
+    uint64_t given;             /* connections that it had been given when the channel was full */
+    int unread;                 /* and bytes that lay in the channel then */
+    int64_t health_due_ms;      /* when its health is to be asked for again */
+    unsigned unhealthy;         /* bad answers in a row */
+    int64_t reported_ms;        /* the last report of our drain */
+    int64_t drain_logged_ms;    /* and the last line about it */
     int exit_status;
     bool watches_on;   /* over the new process, after its probation */
     bool is_ready;     /* all servers are up, and whom it concerns knows */
@@ -75,8 +76,8 @@ enum gf_word {
     GF_WORD_GONE
 };
 
-/* Descriptors that every state waits for: the wake-up, the end of a drain, the process before this one. */
-#define GF_MACHINE_FDS 3
+/* Descriptors that every state waits for: the wake-up, the end of a drain, the process before this one, its end. */
+#define GF_MACHINE_FDS 4
 
 /* Runs the steps until the process is to end. */
 void *gf_machine_main(void *arg);

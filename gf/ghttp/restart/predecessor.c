@@ -17,6 +17,7 @@
 #include "../../gproc/signals.h"
 #include "../../gproc/start.h"
 #include "../engine/tls.h"
+#include "ancestors.h"
 #include "channel.h"
 #include "dropped.h"
 #include "fault.h"
@@ -85,31 +86,52 @@ static bool is_type(const struct cJSON *message, const char *type)
     return found && !strcmp(found, type);
 }
 
-/* What it sent before it started us: its greeting, the ticket keys, the servers' state. */
+static void read_hello(const struct cJSON *message)
+{
+    const char *forced = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "forced"));
+
+    predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);
+    predecessor.greeting.restart_began_ms = (int64_t)number_of(message, "began", 0);
+    snprintf(predecessor.greeting.forced, GF_FORCED_MAX, "%s", forced ? forced : "");
+    gf_history_read(message);
+    gf_socket_activation_hear(message);
+    gf_history_follow((pid_t)number_of(message, "pid", 0), (unsigned)number_of(message, "behind", 0));
+}
+
+/* Whether a message with a descriptor has taken it. */
+static bool keep_descriptor(const struct cJSON *message, int fd)
+{
+    if (is_type(message, "ticket"))
+        keep_ticket(message, fd);
+    else if (is_type(message, "state"))
+        gf_state_keep(message, fd);
+    else if (is_type(message, "ancestor"))
+        gf_ancestors_keep(message, fd);
+    else
+        return false;
+    return true;
+}
+
+/* What it sent before it started us: its greeting, the processes before it, the ticket keys, the servers' state. */
 static void read_greeting(void)
 {
     struct cJSON *message;
     int fds[1];
     size_t count = 1;
+    unsigned behind = 0;
+    pid_t parent = 0;
 
     for (; !gf_channel_receive(predecessor.handed.control, &message, fds, &count); count = 1) {
-        if (is_type(message, "ticket") && count == 1) {
-            keep_ticket(message, fds[0]);
-            count = 0;
-        } else if (is_type(message, "state") && count == 1) {
-            gf_state_keep(message, fds[0]);
-            count = 0;
-        } else if (is_type(message, "hello")) {
-            predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);
-            predecessor.greeting.restart_began_ms = (int64_t)number_of(message, "began", 0);
-            gf_history_read(message);
-            gf_socket_activation_hear(message);
-            gf_history_follow((pid_t)number_of(message, "pid", 0), (unsigned)number_of(message, "behind", 0));
-        }
-        if (count)
+        if (count && !keep_descriptor(message, fds[0]))
             close(fds[0]);
+        if (is_type(message, "hello")) {
+            read_hello(message);
+            parent = (pid_t)number_of(message, "pid", 0);
+            behind = (unsigned)number_of(message, "behind", 0);
+        }
         cJSON_Delete(message);
     }
+    gf_ancestors_meet(predecessor.handed.control, parent, behind);
 }
 
 static bool is_channel(int fd)

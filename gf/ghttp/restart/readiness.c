@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
@@ -127,6 +128,7 @@ static void say_ready(void)
 {
     int64_t began = M.greeting.restart_began_ms;
     int result = gf_predecessor_say_ready();
+    char reason[GF_FORCED_MAX + 16];
 
     if (result < 0 && result != -EPIPE) {
         glog_error("not taking over: the process before this one cannot be told: %s", strerror(-result));
@@ -141,7 +143,8 @@ static void say_ready(void)
     gf_machine_accept_all(); /* not before all are up: a client that is let in is served */
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
-    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it took over");
+    snprintf(reason, sizeof(reason), "it took over%s", M.greeting.forced);
+    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, reason);
     pthread_mutex_unlock(&M.lock);
 }
 

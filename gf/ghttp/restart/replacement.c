@@ -17,6 +17,7 @@
 #include <gf/glog/glog.h>
 
 #include "../server/registry.h"
+#include "ancestors.h"
 #include "channel.h"
 #include "fault.h"
 #include "handover.h"
@@ -51,6 +52,15 @@ static void watch(void);
 
 /* ---- starting the new process ---- */
 
+/* Who hangs says nothing any more, and whoever is between says nothing of it: the kernel knows how many live. It counts
+ * a first process that stays as the keeper too, which has said that it is none of them any more. */
+static unsigned count_behind(void)
+{
+    unsigned said = gf_history_behind(), living;
+
+    return gf_ancestors_count(&living) && living < said ? living : said;
+}
+
 static char *greeting_for_successor(const struct gf_restart_request *request)
 {
     struct cJSON *message = cJSON_CreateObject();
@@ -60,8 +70,9 @@ static char *greeting_for_successor(const struct gf_restart_request *request)
     if (cJSON_AddStringToObject(message, "type", "hello") &&
         cJSON_AddNumberToObject(message, "generation", M.greeting.generation + 1) &&
         cJSON_AddNumberToObject(message, "pid", getpid()) &&
-        cJSON_AddNumberToObject(message, "behind", gf_history_behind()) &&
-        cJSON_AddNumberToObject(message, "began", (double)request->asked_ms) && !gf_history_write(message))
+        cJSON_AddNumberToObject(message, "behind", count_behind()) &&
+        cJSON_AddNumberToObject(message, "began", (double)request->asked_ms) &&
+        cJSON_AddStringToObject(message, "forced", M.forced) && !gf_history_write(message))
         text = cJSON_PrintUnformatted(message);
     cJSON_Delete(message);
     return text;
@@ -88,6 +99,24 @@ static void spawn(void)
     gf_machine_enter(GF_GRACEFUL_STARTING, start);
 }
 
+/* It does not come to its end: ends it, with what it still has. But not the first process where that is to stay: its
+ * end would be that of the service. */
+static void force_room(void)
+{
+    pid_t pid;
+    int result = gf_ancestors_end_oldest(count_behind(), gf_keeper_link_pid(), &pid);
+
+    if (result < 0) {
+        gf_machine_fail(-EBUSY, "too many processes before this one still end their requests");
+        return;
+    }
+    snprintf(M.forced, sizeof(M.forced),
+             "; process %d, the oldest, did not come to its end and was killed, with %u requests in flight", (int)pid,
+             gf_history_in_flight(pid));
+    glog_warning("too many processes: %s", M.forced + 2);
+    M.deadline_ms = gf_machine_now_ms() + END_TIMEOUT_MS; /* until those in between have heard of it */
+}
+
 /* Too many generations live: the oldest is asked to come to its end, its requests in flight are given some time. */
 static void make_room(void)
 {
@@ -95,18 +124,19 @@ static void make_room(void)
 
     if (gf_machine_flag(&M.shutdown_asked))
         gf_machine_fail(-ECANCELED, "a shutdown was asked for meanwhile");
-    else if (gf_history_behind() + 2 <= GENERATIONS_MAX)
+    else if (count_behind() + 2 <= GENERATIONS_MAX)
         spawn();
-    else if (gf_machine_now_ms() >= M.deadline_ms)
-        gf_machine_fail(-EBUSY, "too many processes before this one still end their requests");
-    else
+    else if (gf_machine_now_ms() < M.deadline_ms)
         gf_machine_wait_for(fds, GF_MACHINE_FDS, M.deadline_ms);
+    else
+        force_room();
 }
 
 void gf_machine_begin_start(void)
 {
     M.deadline_ms = gf_machine_now_ms() + ROOM_TIMEOUT_MS;
-    if (gf_history_behind() + 2 > GENERATIONS_MAX)
+    M.forced[0] = 0;
+    if (count_behind() + 2 > GENERATIONS_MAX)
         gf_predecessor_say("room");
     gf_machine_enter(GF_GRACEFUL_STARTING, make_room);
 }
@@ -158,7 +188,7 @@ static int64_t probation_ms(void)
 static void hand_over(const struct cJSON *ready)
 {
     pid_t pid = M.successor.pid;
-    char reason[128];
+    char reason[256];
 
     gf_machine_enter(GF_GRACEFUL_HANDING_OVER, watch);
     gf_supervisor_handed_over(M.successor.pidfd);
@@ -170,7 +200,7 @@ static void hand_over(const struct cJSON *ready)
     gf_handover_begin(M.successor.control, ready);
     cJSON_Delete(M.offer);
     M.offer = cJSON_Duplicate(ready, true);
-    snprintf(reason, sizeof(reason), "process %d serves", (int)pid);
+    snprintf(reason, sizeof(reason), "process %d serves%s", (int)pid, M.forced);
     gf_machine_settle(0, pid, reason);
     glog_info("server restarted: process %d serves, %lld ms after it was asked for; %d drains", (int)pid,
               (long long)M.facts.last.took_ms, (int)getpid());

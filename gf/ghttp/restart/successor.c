@@ -24,6 +24,7 @@
 #include "../../gproc/start.h"
 #include "../server/registry.h"
 #include "../server/server.h"
+#include "ancestors.h"
 #include "channel.h"
 #include "handover.h"
 #include "keeper_link.h"
@@ -362,6 +363,8 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
 
     if (!result && send(sp.ends[0], message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         result = -errno;
+    if (!result)
+        result = gf_ancestors_send(sp.ends[0]);
     if (!result)
         result = gf_handover_send_ticket_keys(sp.ends[0]);
     if (!result)
