@@ -8,6 +8,7 @@
  *   certificate, key             PEM files, for https_1
  *   graceful                     default true; any other setting of both servers by set_<key>
  *   delay_ms, between_delay_ms, late_delay_ms   slept before the servers start, between them, and after
+ *   exit_status                  of main(), where g_wait() gives 0
  *   fault                        see fail_early() and fail_late(): how this generation does not become ready
  */
 #include <gf/gf.h>
@@ -325,6 +326,7 @@ static int start_second(void)
 int main(void)
 {
     bool goes_on;
+    int status;
 
     read_settings();
     goes_on = !strcmp(setting("fault", ""), "goes_on"); /* as a program that looks at no result */
@@ -337,5 +339,6 @@ int main(void)
         return 1;
     sleep_ms(atol(setting("late_delay_ms", "0")));
     fail_late();
-    return g_wait();
+    status = g_wait();
+    return status ? status : atoi(setting("exit_status", "0"));
 }
