@@ -88,12 +88,16 @@ struct gf_graceful_facts {
 
 /* Starts a server under the machine's care; the first call starts the machine. 0 or a negative errno. */
 int gf_graceful_start_server(ghttp_server *s);
-/* Begins to drain one server, or all. 0, or -EINVAL when it does not run. */
+/* Begins to drain one server, or all. 0, or -EINVAL when it does not run; one server only: -EBUSY during a restart. */
 int gf_graceful_stop_server(ghttp_server *s);
 int gf_graceful_shutdown(void);
 
 /* Restarts the process; blocks until the outcome is known, and returns its result. */
 int gf_graceful_restart(const char *path, struct gf_outcome *ret_outcome);
+
+/* Asks for a restart whose outcome only the log tells, by the executable of this path (shorter than PATH_MAX), or "":
+ * by the same. NULL, or what this process is, which is why not. */
+const char *gf_graceful_ask(const char *path);
 
 /* Says that all servers are set up, waits for the end, and gives the exit status. */
 int gf_graceful_wait(void);

@@ -5,6 +5,7 @@
 #ifndef GF_GHTTP_RESTART_MACHINE_H
 #define GF_GHTTP_RESTART_MACHINE_H
 
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -18,7 +19,6 @@
 struct gf_restart_request {
     const char *path; /* NULL: the same executable */
     int64_t asked_ms;
-    bool by_signal; /* nobody waits for it */
     bool done;
     struct gf_outcome outcome;
 };
@@ -33,8 +33,9 @@ struct gf_machine {
     /* under the lock */
     bool running; /* the thread is there */
     enum gf_graceful_state state;
-    struct gf_restart_request *request; /* asked for and not done; one at a time */
-    struct gf_restart_request by_signal;
+    struct gf_restart_request *request;   /* asked for and not done; one at a time */
+    struct gf_restart_request unattended; /* by a signal or a message: nobody waits for it */
+    char unattended_path[PATH_MAX];
     bool shutdown_asked;
     bool force_asked;
     bool set_up; /* g_wait() was entered */
