@@ -379,7 +379,7 @@ static void finish(void)
     rig_finish(&rig);
 }
 
-static void begin_with(const char *fault, struct client **clients, int count)
+static void start_with(const char *fault, struct client **clients, int count)
 {
     static char variable[128], once[400];
     static const char *const environment[] = {variable, once, NULL};
@@ -399,6 +399,11 @@ static void begin_with(const char *fault, struct client **clients, int count)
         cr_assert(not(zero(ptr, (void *)client_get(clients[i], "/pid", &error))), "%d", error);
     }
     process_mark(rig.process);
+}
+
+static void begin_with(const char *fault, struct client **clients, int count)
+{
+    start_with(fault, clients, count);
     cr_assert(zero(int, kill(rig.first, SIGUSR1)));
 }
 
@@ -465,6 +470,22 @@ Test(faults, the_old_process_has_no_descriptors, .fini = finish, .timeout = 60)
     if (is_sanitized())
         cr_skip("a sanitizer needs descriptors");
     expect_failure("1:before-spawn:nofiles", "Too many open files");
+}
+
+/* No descriptor that would tell of the new one's end: it is waited for all the same. */
+Test(faults, the_old_process_has_no_descriptor_of_the_new_one, .fini = finish, .timeout = 60)
+{
+    struct client *clients[CLIENTS];
+
+    if (is_sanitized())
+        cr_skip("a sanitizer needs descriptors");
+    start_with("1:before-pidfd:nofiles", clients, CLIENTS);
+    cr_assert(zero(int, rig_settings(&rig, "fault=hang")));
+    cr_assert(zero(int, kill(rig.first, SIGUSR1)));
+    cr_assert(zero(int, process_wait_line(rig.process, "it was not ready within gracefulReadyTimeout", 10000)));
+    cr_expect(zero(int, process_wait_line(rig.process, "was ended by signal 9", 1000)));
+    cr_expect(zero(int, rig_count_zombies(rig.first)));
+    expect_old_answers(clients, 0);
 }
 
 Test(faults, the_old_process_has_no_memory, .fini = finish, .timeout = 60)

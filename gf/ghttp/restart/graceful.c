@@ -27,6 +27,7 @@ struct gf_machine gf_machine = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                 .wake_fd = -1,
                                 .drained_fd = -1,
                                 .gone_fd = -1,
+                                .health = GF_HEALTH_NONE,
                                 .successor = {.pidfd = -1, .control = -1, .standard_error = -1}};
 
 #define M gf_machine

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "graceful.h"
+#include "health.h"
 #include "predecessor.h"
 #include "successor.h"
 
@@ -55,7 +56,9 @@ struct gf_machine {
     uint64_t given;             /* connections that it had been given when the channel was full */
     int unread;                 /* and bytes that lay in the channel then */
     int64_t health_due_ms;      /* when its health is to be asked for again */
-    unsigned unhealthy;         /* bad answers in a row */
+    struct gf_health health;    /* the question that is open */
+    ghttp_server *asked;        /* whose it is */
+    unsigned unhealthy;         /* bad rounds in a row */
     int64_t reported_ms;        /* the last report of our drain */
     int64_t drain_logged_ms;    /* and the last line about it */
     int exit_status;

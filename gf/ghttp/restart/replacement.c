@@ -49,6 +49,7 @@
 
 static void start(void);
 static void watch(void);
+static void forget_health(void);
 
 /* ---- starting the new process ---- */
 
@@ -210,8 +211,7 @@ static void hand_over(const struct cJSON *ready)
     M.deadline_ms = gf_machine_now_ms() + probation_ms();
     M.heard_ms = gf_machine_now_ms();
     M.watches_on = false;
-    M.unhealthy = 0;
-    M.health_due_ms = 0;
+    M.drain_logged_ms = 0;
     M.successor.last_words_size = 0; /* from now on it writes where we write */
     M.successor.last_words[0] = 0;
     gf_machine_enter(GF_GRACEFUL_WATCHING, watch);
@@ -268,6 +268,7 @@ static void start(void)
 /* The new process is trusted, or has been replaced or ended in its turn: there is no way back any more. */
 static void end_watch(void)
 {
+    forget_health();
     gf_handover_forget();
     gf_keeper_link_say("unwatched", M.successor.pid);
     gf_machine_close_listeners(true);
@@ -275,16 +276,29 @@ static void end_watch(void)
     gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
 }
 
+/* Of the connections that had moved, those that it has not touched; but not from one that still might. */
+static void take_connections_back(bool has_ended, unsigned *ret_taken, unsigned *ret_lost)
+{
+    if (has_ended) {
+        *ret_taken = gf_handover_take_back(ret_lost);
+        return;
+    }
+    gf_handover_forget();
+    *ret_taken = *ret_lost = 0;
+}
+
 /* It has died on us: its listeners are ours too, their backlog has kept the clients. */
 static void come_back(const char *why)
 {
     char burial[GF_OUTCOME_REASON_MAX - 512], reason[GF_OUTCOME_REASON_MAX];
     unsigned taken, lost;
+    bool has_ended;
 
+    forget_health();
     gf_handover_end();
-    gf_machine_resume_all();
-    taken = gf_handover_take_back(&lost);
-    gf_successor_bury(&M.successor, false, burial, sizeof(burial));
+    gf_machine_resume_all(); /* first: to let in who waits is never wrong */
+    has_ended = gf_successor_bury(&M.successor, true, burial, sizeof(burial));
+    take_connections_back(has_ended, &taken, &lost);
     snprintf(reason, sizeof(reason),
              "rolled back: process %d serves again, with %u connections that had moved (%u were lost with the new "
              "process); %s%s%s",
@@ -420,17 +434,58 @@ static bool is_asked(const ghttp_server *s)
            first_plain_listener(s);
 }
 
+/* The next server whose health is asked for, from this one on; NULL: that was the last. */
+static ghttp_server *next_asked(ghttp_server *s)
+{
+    while (s && !is_asked(s))
+        s = gf_registry_next(s);
+    return s;
+}
+
+/* One server after another, as far as it goes now. -EINPROGRESS; 0: all are well; else one is not, with the reason. */
+static int ask_for_health(char *why, size_t size)
+{
+    int64_t now = gf_machine_now_ms();
+    int result = 0;
+
+    while (M.asked && !result) {
+        const struct gf_listener *listener = first_plain_listener(M.asked);
+
+        if (M.health.fd >= 0)
+            result = gf_health_go_on(&M.health, now, why, size);
+        else
+            result = gf_health_begin(&M.health, listener->fd, listener->port, M.asked->settings.graceful_health_path,
+                                     now, why, size);
+        if (!result)
+            M.asked = next_asked(gf_registry_next(M.asked));
+    }
+    return result;
+}
+
 /* false, with the reason: a server's health path has failed too often. */
 static bool is_healthy(char *why, size_t size)
 {
-    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
-        const struct gf_listener *listener = is_asked(s) ? first_plain_listener(s) : NULL;
+    int result;
 
-        if (listener && gf_health_check(listener->fd, listener->port, s->settings.graceful_health_path, why, size) < 0)
-            return ++M.unhealthy < UNHEALTHY_MAX;
-    }
+    if (!M.asked && gf_machine_now_ms() < M.health_due_ms)
+        return true;
+    if (!M.asked)
+        M.asked = next_asked(gf_registry_first());
+    result = ask_for_health(why, size);
+    if (result == -EINPROGRESS)
+        return true;
+    M.asked = NULL;
+    M.health_due_ms = gf_machine_now_ms() + PING_MS;
+    M.unhealthy = result ? M.unhealthy + 1 : 0;
+    return M.unhealthy < UNHEALTHY_MAX;
+}
+
+static void forget_health(void)
+{
+    gf_health_end(&M.health);
+    M.asked = NULL;
     M.unhealthy = 0;
-    return true;
+    M.health_due_ms = 0;
 }
 
 static void reject(const char *why)
@@ -445,14 +500,9 @@ static void look_after(void)
 
     if (gf_machine_now_ms() - M.pinged_ms > 2 * PING_MS) /* stopped or frozen meanwhile, we have not asked */
         M.heard_ms = gf_machine_now_ms();
-    if (gf_machine_now_ms() - M.heard_ms >= SILENCE_MS) {
+    if (gf_machine_now_ms() - M.heard_ms >= SILENCE_MS)
         reject("it did not answer any more");
-        return;
-    }
-    if (gf_machine_now_ms() < M.health_due_ms)
-        return;
-    M.health_due_ms = gf_machine_now_ms() + PING_MS;
-    if (!is_healthy(why, sizeof(why)))
+    else if (!is_healthy(why, sizeof(why)))
         reject(why);
 }
 
@@ -478,15 +528,16 @@ static bool has_watched_enough(void)
 
 static void watch(void)
 {
-    struct pollfd fds[GF_MACHINE_FDS + 3] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
+    struct pollfd fds[GF_MACHINE_FDS + 4] = {[GF_MACHINE_FDS] = {.fd = M.successor.control, .events = POLLIN},
                                              {.fd = M.successor.pidfd, .events = POLLIN},
-                                             {.fd = M.successor.standard_error, .events = POLLIN}};
+                                             {.fd = M.successor.standard_error, .events = POLLIN},
+                                             {.fd = M.health.fd, .events = M.health.events}};
     int64_t next = gf_machine_now_ms() + PING_MS;
     enum gf_word word = GF_WORD_NONE;
 
     ping();
     gf_machine_report_drain();
-    gf_machine_wait_for(fds, GF_MACHINE_FDS + 3, next < M.deadline_ms ? next : M.deadline_ms);
+    gf_machine_wait_for(fds, GF_MACHINE_FDS + 4, next < M.deadline_ms ? next : M.deadline_ms);
     gf_successor_relay(&M.successor);
     if (fds[GF_MACHINE_FDS].revents)
         word = gf_machine_hear_successor();
