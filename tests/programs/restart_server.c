@@ -156,6 +156,32 @@ static void facts(ghttp_request *r)
                             getcwd(folder, sizeof(folder)));
 }
 
+/* Writes a text to standard error, "times" lines of it; by a child of its own where it is to come "later_ms" later. */
+static void say_aloud(ghttp_request *r)
+{
+    const char *text = ghttp_request_get(r, "text"), *later = ghttp_request_get(r, "later_ms");
+    char script[256];
+    char *arguments[] = {"sh", "-c", script, NULL};
+    pid_t child = 0;
+
+    text = text ? text : "";
+    for (long i = ghttp_request_get_int(r, "times", 1); i > 0 && !later; i--)
+        fprintf(stderr, "%s\n", text);
+    if (later) {
+        snprintf(script, sizeof(script), "sleep %ld.%03ld; echo %.100s >&2", atol(later) / 1000, atol(later) % 1000,
+                 text);
+        posix_spawnp(&child, "sh", NULL, NULL, arguments, environ);
+    }
+    ghttp_response_writefln(r, "%d", (int)child);
+}
+
+/* As an assertion that fails. */
+static void crash(ghttp_request *r)
+{
+    fprintf(stderr, "%s\n", ghttp_request_get(r, "text"));
+    abort();
+}
+
 /* How the program is, by its settings. */
 static void health(ghttp_request *r)
 {
@@ -287,10 +313,10 @@ static void bind_all(ghttp_server *s)
     static const struct {
         const char *pattern;
         ghttp_handler *handler;
-    } routes[] = {{"/", hello},          {"/name", name},          {"/pid", pid},       {"/echo", echo},
-                  {"/sleep", slow},      {"/spawn", spawn},        {"/counts", counts}, {"/facts", facts},
-                  {"/restart", restart}, {"/shutdown", shut_down}, {"/health", health}, {"/variable", get_variable},
-                  {"/exit", end_at_once}};
+    } routes[] = {{"/", hello},           {"/name", name},          {"/pid", pid},       {"/echo", echo},
+                  {"/sleep", slow},       {"/spawn", spawn},        {"/counts", counts}, {"/facts", facts},
+                  {"/restart", restart},  {"/shutdown", shut_down}, {"/health", health}, {"/variable", get_variable},
+                  {"/exit", end_at_once}, {"/say", say_aloud},      {"/crash", crash}};
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++)
         ghttp_server_bind(s, routes[i].pattern, routes[i].handler);

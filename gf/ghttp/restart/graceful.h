@@ -43,6 +43,9 @@ struct gf_outcome {
 
 /* Restarts that a process knows of, those of its predecessors included; the page shows them. */
 #define GF_HISTORY_MAX 8
+/* What is kept of a reason: how a process ended, with the end of what it said last. All of them go into one message to
+ * the next process, in which an escaped byte takes six. */
+#define GF_HISTORY_REASON_MAX 768
 
 struct gf_history_entry {
     unsigned generation; /* that was started */
@@ -50,7 +53,7 @@ struct gf_history_entry {
     int result;          /* 0, or a negative errno */
     int64_t took_ms;
     int64_t at_ms; /* CLOCK_REALTIME */
-    char reason[160];
+    char reason[GF_HISTORY_REASON_MAX];
 };
 
 /* How a process that drains after a restart stands. */

@@ -20,6 +20,21 @@ static struct {
 
 /* ---- restarts ---- */
 
+/* A long one loses its middle: how it begins, and what was said last, tell the most. */
+static void shorten(char text[GF_HISTORY_REASON_MAX], const char *reason)
+{
+    static const char gap[] = " … ";
+    size_t size = strlen(reason), half = (GF_HISTORY_REASON_MAX - sizeof(gap)) / 2;
+
+    if (size < GF_HISTORY_REASON_MAX) {
+        memcpy(text, reason, size + 1);
+        return;
+    }
+    memcpy(text, reason, half);
+    memcpy(text + half, gap, sizeof(gap) - 1);
+    memcpy(text + half + sizeof(gap) - 1, reason + size - half, half + 1);
+}
+
 static void append(const struct gf_history_entry *entry)
 {
     if (history.count == GF_HISTORY_MAX) {
@@ -36,7 +51,7 @@ void gf_history_add(unsigned generation, pid_t pid, int result, int64_t took_ms,
 
     clock_gettime(CLOCK_REALTIME, &now);
     entry.at_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-    snprintf(entry.reason, sizeof(entry.reason), "%s", reason);
+    shorten(entry.reason, reason);
     pthread_mutex_lock(&history.lock);
     append(&entry);
     pthread_mutex_unlock(&history.lock);
@@ -49,7 +64,7 @@ void gf_history_correct(int result, const char *reason)
         struct gf_history_entry *last = &history.entries[history.count - 1];
 
         last->result = result;
-        snprintf(last->reason, sizeof(last->reason), "%s", reason);
+        shorten(last->reason, reason);
     }
     pthread_mutex_unlock(&history.lock);
 }
@@ -102,7 +117,7 @@ void gf_history_read(const struct cJSON *message)
                                          .took_ms = (int64_t)number(item, "took_ms"),
                                          .at_ms = (int64_t)number(item, "at_ms")};
 
-        snprintf(entry.reason, sizeof(entry.reason), "%s", reason ? reason : "");
+        shorten(entry.reason, reason ? reason : "");
         append(&entry);
     }
     pthread_mutex_unlock(&history.lock);

@@ -18,6 +18,7 @@
 #include "../engine/engine.h"
 #include "../server/registry.h"
 #include "ancestors.h"
+#include "error_loan.h"
 #include "handover.h"
 #include "history.h"
 #include "keeper_link.h"
@@ -67,18 +68,20 @@ void gf_machine_enter(enum gf_graceful_state state, void (*step)(void))
 
 void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
 {
-    int64_t left = until_ms - gf_machine_now_ms();
+    int64_t left, look_ms = gf_error_loan_look();
     uint64_t heard;
 
     fds[0] = (struct pollfd){.fd = M.wake_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = M.drained_fd, .events = POLLIN};
     fds[2] = (struct pollfd){.fd = gf_predecessor_fd(), .events = POLLIN};
+    fds[4] = (struct pollfd){.fd = gf_error_loan_fd(), .events = POLLIN};
     fds[3] = (struct pollfd){.fd = gf_ancestors_fd(), .events = POLLIN}; /* asked for anew, it lets go of the ended */
     gf_supervisor_tick();
-    if (gf_supervisor_due_ms() < until_ms) {
+    if (gf_supervisor_due_ms() < until_ms)
         until_ms = gf_supervisor_due_ms();
-        left = until_ms - gf_machine_now_ms();
-    }
+    if (look_ms < until_ms)
+        until_ms = look_ms;
+    left = until_ms - gf_machine_now_ms();
     if (until_ms == INT64_MAX)
         left = -1;
     else if (left < 0)
@@ -95,6 +98,8 @@ void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
         gf_predecessor_hear();
         M.reported_ms = 0; /* how many are behind us may have changed: our successor wants to know */
     }
+    if (fds[4].revents)
+        gf_error_loan_relay();
 }
 
 /* ---- outcomes ---- */
@@ -260,6 +265,7 @@ static struct gf_restart_request *pending_request(void)
  * that it cannot. */
 static void begin_full_restart(void)
 {
+    gf_error_loan_end(); /* what is executed knows nothing of it */
     gf_machine_cease_all();
     gf_machine_drain_all(0);
     M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_shutdown_timeout));

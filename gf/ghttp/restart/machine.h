@@ -80,8 +80,9 @@ enum gf_word {
     GF_WORD_GONE
 };
 
-/* Descriptors that every state waits for: the wake-up, the end of a drain, the process before this one, its end. */
-#define GF_MACHINE_FDS 4
+/* Descriptors that every state waits for: the wake-up, the end of a drain, the process before this one, its end,
+ * what is left of a loan. */
+#define GF_MACHINE_FDS 5
 
 /* Runs the steps until the process is to end. */
 void *gf_machine_main(void *arg);

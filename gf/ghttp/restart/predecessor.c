@@ -20,6 +20,7 @@
 #include "ancestors.h"
 #include "channel.h"
 #include "dropped.h"
+#include "error_loan.h"
 #include "fault.h"
 #include "handover.h"
 #include "history.h"
@@ -42,10 +43,10 @@ static struct {
     pthread_mutex_t lock;
     bool met;
     struct gf_handed handed; /* a listener that was taken has fd -1 */
-    struct stat error_pipe;  /* our standard error as we found it */
     struct gf_greeting greeting;
     struct ticket *tickets;
-    bool spoken; /* ready or failed was said */
+    bool spoken;   /* ready or failed was said */
+    bool is_ready; /* ready was */
 } predecessor = {.lock = PTHREAD_MUTEX_INITIALIZER, .handed = GF_HANDED_NONE, .greeting = {.generation = 1}};
 
 /* ---- meeting ---- */
@@ -202,8 +203,7 @@ static void meet(void)
         predecessor.handed.control = -1;
         return;
     }
-    if (fstat(STDERR_FILENO, &predecessor.error_pipe) < 0)
-        predecessor.error_pipe.st_ino = 0;
+    gf_error_loan_begin(predecessor.handed.standard_error);
     gf_fault_point(0 /* our generation is not known yet */, "before-greeting", predecessor.handed.control);
     read_greeting();
 }
@@ -313,21 +313,6 @@ bool gf_predecessor_waits(void)
     return waits;
 }
 
-/* Until now the predecessor has read our standard error, to know our last words; from now on nobody does. */
-static void take_standard_error_back(void)
-{
-    struct stat now;
-    int fd = predecessor.handed.standard_error;
-
-    if (fd < 0)
-        return;
-    if (!fstat(STDERR_FILENO, &now) && now.st_ino == predecessor.error_pipe.st_ino &&
-        now.st_dev == predecessor.error_pipe.st_dev)
-        dup2(fd, STDERR_FILENO);
-    close(fd);
-    predecessor.handed.standard_error = -1;
-}
-
 int gf_predecessor_say_ready(void)
 {
     struct cJSON *ready = make_word("ready", NULL);
@@ -343,10 +328,10 @@ int gf_predecessor_say_ready(void)
         gf_dropped_add(&predecessor.handed.listeners[i]);
     gf_handed_finish(&predecessor.handed);
     close_tickets();
-    take_standard_error_back();
+    gf_error_loan_ready();
     gf_signals_end_start();
     result = send_word(ready);
-    predecessor.spoken = !result || result == -EPIPE;
+    predecessor.spoken = predecessor.is_ready = !result || result == -EPIPE;
     pthread_mutex_unlock(&predecessor.lock);
     gf_fault_point(predecessor.greeting.generation, "after-ready", predecessor.handed.control);
     return result;
@@ -367,8 +352,10 @@ void gf_predecessor_say(const char *word)
     if (predecessor.handed.control >= 0)
         send_word(make_word(word, NULL));
     pthread_mutex_unlock(&predecessor.lock);
-    if (!strcmp(word, "shutdown")) /* it will not come back for us then */
+    if (predecessor.is_ready && !strcmp(word, "shutdown")) { /* it will not come back for us then */
+        gf_error_loan_end();
         gf_dropped_settle();
+    }
 }
 
 int gf_predecessor_send(const struct cJSON *message, int fd)
@@ -407,6 +394,7 @@ static void part(void)
     predecessor.handed.control = -1;
     pthread_mutex_unlock(&predecessor.lock);
     gf_history_part();
+    gf_error_loan_end();
     if (has_parent_gone()) /* else the channel is broken, and it may come back */
         gf_dropped_settle();
 }
@@ -417,8 +405,10 @@ static void hear_drain(const struct cJSON *message)
     const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "state"));
 
     gf_history_hear(message);
-    if (state && !strcmp(state, gf_graceful_state_name(GF_GRACEFUL_DRAINING)))
-        gf_dropped_settle();
+    if (!state || strcmp(state, gf_graceful_state_name(GF_GRACEFUL_DRAINING)) != 0)
+        return;
+    gf_error_loan_end();
+    gf_dropped_settle();
 }
 
 /* fd is -1 when we have no descriptor left for it. */
@@ -450,6 +440,7 @@ void gf_predecessor_hear(void)
             part();
             return;
         }
+        gf_error_loan_heard();
         if (result < 0)
             continue;
         if (is_type(message, "connection")) {

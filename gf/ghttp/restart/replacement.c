@@ -212,8 +212,6 @@ static void hand_over(const struct cJSON *ready)
     M.heard_ms = gf_machine_now_ms();
     M.watches_on = false;
     M.drain_logged_ms = 0;
-    M.successor.last_words_size = 0; /* from now on it writes where we write */
-    M.successor.last_words[0] = 0;
     gf_machine_enter(GF_GRACEFUL_WATCHING, watch);
     gf_stand_in_end();
 }

@@ -27,6 +27,7 @@
 #include "../server/server.h"
 #include "ancestors.h"
 #include "channel.h"
+#include "error_loan.h"
 #include "fault.h"
 #include "handover.h"
 #include "keeper_link.h"
@@ -181,7 +182,7 @@ static int inherit_standard_error(struct spawning *sp)
         return -errno;
     result = inherit(sp, sp->error[1], STDERR_FILENO);
     if (!result)
-        result = inherit(sp, STDERR_FILENO, target);
+        result = inherit(sp, gf_error_loan_original(), target);
     if (!result)
         sp->handed.standard_error = target;
     return result;

@@ -21,7 +21,7 @@ struct gf_successor {
     pid_t pid; /* 0: there is none */
     int pidfd; /* -1: there was none to be had */
     int control;
-    int standard_error; /* -1: it writes where we write */
+    int standard_error; /* the pipe that it writes to until we trust it; -1: it writes where we write */
     size_t last_words_size;
     char last_words[GF_LAST_WORDS_MAX + 1];
 };
