@@ -3,10 +3,16 @@
  * folder.
  *
  * Type:
- *     build/release/examples/forms               (listens on 8199; GF_PORT=9000 for another port)
- *     curl -i -F name=Anna -F age=30 -F picture=@photo.png http://127.0.0.1:8199/people
- *     curl -i -F age=7 http://127.0.0.1:8199/people
- *     curl -i -H 'Content-Type: application/json' -d '{"name":"Anna","age":30}' http://127.0.0.1:8199/people
+ *   build/release/examples/forms                (listens on 8199; GF_PORT=9000 for another port)
+ *   curl -F name=Anna -F age=30 -F picture=@photo.png http://127.0.0.1:8199/people
+ *                                               → "Anna, 30 years" and "8231 bytes in pictures/photo.png"
+ *   curl -i -F age=7 http://127.0.0.1:8199/people
+ *                                               → 400, and all that is wrong: {"code":51,"message":"name is required;
+ *                                                 only for grown-ups",…}
+ *   curl -H 'Content-Type: application/json' -d '{"name":"Anna","age":30}' http://127.0.0.1:8199/people
+ *                                               → "Anna, 30 years": members of JSON are parameters too
+ *
+ * http://127.0.0.1:8199/ is the form for a browser.
  */
 #include <gf/gf.h>
 #include <stdlib.h>

@@ -31,6 +31,8 @@ static void health(ghttp_request *r)
     result = query_end(&query);
     if (result < 0)
         answer_error(r, result);
+    else
+        ghttp_response_writeln(r, "ok");
 }
 
 /* Answers are for whoever has logged in, and change: nobody on the way may keep them. */

@@ -16,8 +16,10 @@ GF_BEGIN_DECLS
 /* ---- servers: files ---------------------------------------------------------------------------- */
 /*
  * A server whose program names a folder here answers GET and HEAD with its files: a file comes before a route, a route
- * before a folder. Nothing outside of the folders is ever served, nor are names that begin with a dot (but
- * `.well-known`). docs/files.md says more. A server may have files and no route.
+ * before a folder. Files pass hooks and NO MIDDLEWARE: authentication that is bound by ghttp_server_use_with() does not
+ * guard them, a hook of GHTTP_HOOK_BEFORE_SERVE does that calls ghttp_request_exit() when it refuses. Nothing outside
+ * of the folders is ever served, nor are names that begin with a dot (but `.well-known`). docs/files.md says more. A
+ * server may have files and no route.
  */
 
 /** The folder of files for all paths, the first to be searched: the setting `serverRoot`. Thread: before start. */

@@ -18,6 +18,8 @@ GF_BEGIN_DECLS
  * For ghttp_server_use_with(), ghttp_server_bind_middleware_with() and ghttp_group_use_with(), with their options as
  * the argument. Options, and all texts in them, stay the caller's and live as long as the server; a member that is zero
  * has its default.
+ *
+ * None of it runs for the files that the server serves by itself (ghttp_files.h), authentication and limits included.
  */
 
 /** Whose pages a browser lets read the answers of this server. */
@@ -47,7 +49,8 @@ GF_API void ghttp_middleware_cors(ghttp_request *r);
  */
 GF_API void ghttp_middleware_response(ghttp_request *r);
 
-/** Answers 400 (code 53) to a body that is not JSON; requests without a body go on. No argument. */
+/** Answers 400 (code 53) to a body that is not JSON; requests without a body go on, and those whose handler reads the
+ * body itself (ghttp_server_bind_streaming()). No argument. */
 GF_API void ghttp_middleware_json_body(ghttp_request *r);
 
 /** A user and his password. */
@@ -141,14 +144,6 @@ GF_API void ghttp_middleware_compress(ghttp_request *r);
 
 /** The same with gzip alone, as GoFrame has it. No argument. */
 GF_API void ghttp_middleware_gzip(ghttp_request *r);
-
-/**
- * Names the proxies whose X-Forwarded-For is believed, for ghttp_request_client_ip(): the address farthest to the right
- * that is not one of theirs. It counts from here on, so call it before binding middleware that asks.
- * @param list addresses and networks: "127.0.0.1, 10.0.0.0/8, fd00::/8, unix".
- * @return 0 or -EINVAL, -ENOMEM. Thread: before start.
- */
-GF_API int ghttp_server_trust_proxies(ghttp_server *s, const char *list);
 
 GF_END_DECLS
 

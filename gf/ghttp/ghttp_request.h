@@ -39,7 +39,7 @@ GF_API const char *ghttp_request_client_ip(ghttp_request *r);
  * done from now on is done for nobody; LONG_MAX: there is no limit.
  */
 GF_API long ghttp_request_time_left(const ghttp_request *r);
-/** Whether it came over TLS. */
+/** Whether the client came over TLS: to this server, or to a proxy of ghttp_server_trust_proxies() that says so. */
 GF_API bool ghttp_request_is_https(const ghttp_request *r);
 /** The server that was asked. */
 GF_API ghttp_server *ghttp_request_server(const ghttp_request *r);
@@ -64,8 +64,6 @@ GF_API const char *ghttp_request_get(ghttp_request *r, const char *name);
  * @return the values; NULL for none.
  */
 GF_API const char *const *ghttp_request_get_all(ghttp_request *r, const char *name, size_t *ret_count);
-/** What ghttp_request_each() calls for a key and its value, which live until the request ends; false ends it. */
-typedef bool ghttp_pair(const char *key, const char *value, void *arg);
 /**
  * Calls fn for each `prefix[key]`, in their order, of a repeated key with the last value, from the highest source that
  * has one; of JSON for the members of the object `prefix`, each as often as it was sent. `a[b][c]` is key `c` of the
@@ -78,7 +76,8 @@ GF_API size_t ghttp_request_each(ghttp_request *r, const char *prefix, ghttp_pai
  * @return 0, -EINVAL without a name, or -ENOMEM.
  */
 GF_API int ghttp_request_set_param(ghttp_request *r, const char *name, const char *value);
-/** Whether the query or the body is bad: a form or an application/json that cannot be read. */
+/** Whether the query or the body is bad: a form or an application/json that cannot be read, or takes too much memory.
+ */
 GF_API bool ghttp_request_is_malformed(ghttp_request *r);
 /** What a `:name`, `*name` or `{name}` of the pattern stood for, percent-decoded. */
 GF_API const char *ghttp_request_router(ghttp_request *r, const char *name);
@@ -86,6 +85,22 @@ GF_API const char *ghttp_request_router(ghttp_request *r, const char *name);
 GF_API const char *ghttp_request_query(ghttp_request *r, const char *name);
 /** A value of a body in application/x-www-form-urlencoded or multipart/form-data; of a repeated name the last. */
 GF_API const char *ghttp_request_form(ghttp_request *r, const char *name);
+/** Calls fn for each header, as they came, of a repeated name for each. @return how often fn was called. */
+GF_API size_t ghttp_request_each_header(const ghttp_request *r, ghttp_pair *fn, void *arg);
+/** The same for each value of the query, in the order of sending; none of one that is bad. */
+GF_API size_t ghttp_request_each_query(ghttp_request *r, ghttp_pair *fn, void *arg);
+/** The same for each value of a form (ghttp_request_form()); none of one that is bad. */
+GF_API size_t ghttp_request_each_form(ghttp_request *r, ghttp_pair *fn, void *arg);
+/** The same for what the names of the pattern stood for, from left to right. */
+GF_API size_t ghttp_request_each_router(const ghttp_request *r, ghttp_pair *fn, void *arg);
+/** The same for each cookie; of a repeated name the first is what ghttp_request_cookie() gives. */
+GF_API size_t ghttp_request_each_cookie(ghttp_request *r, ghttp_pair *fn, void *arg);
+/**
+ * Calls fn once for each name that ghttp_request_get() finds, with the value that it gives: what the program has set
+ * first, then body, query and router. fn may set parameters; they are not among those.
+ * @return how often fn was called.
+ */
+GF_API size_t ghttp_request_each_param(ghttp_request *r, ghttp_pair *fn, void *arg);
 /** ghttp_request_get() as a whole number; the fallback when it is absent or is not one. */
 GF_API long ghttp_request_get_int(ghttp_request *r, const char *name, long fallback);
 /** ghttp_request_get() as a number; the fallback when it is absent or is not one. */
@@ -99,7 +114,8 @@ GF_API bool ghttp_request_get_bool(ghttp_request *r, const char *name, bool fall
  * @return the bytes, with a 0 after the last, never NULL.
  */
 GF_API const void *ghttp_request_body(ghttp_request *r, size_t *ret_size);
-/** The body as JSON, parsed once and freed with the request; NULL when it is none. */
+/** The body as JSON, parsed once and freed with the request; NULL when it is none, would take more than 64 MiB as a
+ * tree or is nested deeper than 1,000 levels. */
 GF_API struct cJSON *ghttp_request_json(ghttp_request *r);
 
 /* ---- requests: bodies piece by piece ------------------------------------------------------------- */
@@ -159,10 +175,26 @@ GF_API bool ghttp_request_is_ajax(const ghttp_request *r);
 GF_API const char *ghttp_request_language(ghttp_request *r, const char *list);
 /** The Referer header. */
 GF_API const char *ghttp_request_referer(const ghttp_request *r);
-/** "https" when it came over TLS, else "http". */
+/** "https" or "http": see ghttp_request_is_https(). */
 GF_API const char *ghttp_request_scheme(const ghttp_request *r);
 /** The URL that was asked for, as sent: "http://example.org:8199/a?b=c"; only "/a?b=c" of HTTP/1.0 without a Host. */
 GF_API const char *ghttp_request_url(ghttp_request *r);
+
+/* ---- requests: where they go --------------------------------------------------------------------- */
+/* All of these: the request's own thread. */
+
+/**
+ * The pattern of the route that was found, as it was bound, below the prefix of its group: "GET:/users/:id". For logs
+ * and measurements, which need few names and not each path. It is found before anything of the program runs, hooks
+ * before serve and global middleware included; of a preflight it is the route that the browser asks about.
+ * @return the pattern, which lives as long as the server; NULL: no route fits.
+ */
+GF_API const char *ghttp_request_route(const ghttp_request *r);
+/**
+ * Whether a file of the server's folders and bundles is what answers this request, or a list of them; for hooks, which
+ * run for files too. It looks for the file, which may keep it waiting for the disk.
+ */
+GF_API bool ghttp_request_is_file(ghttp_request *r);
 
 /* ---- requests: uploads -------------------------------------------------------------------------- */
 /* All of these: the request's own thread. A file is one with a file name, in a body of multipart/form-data. */
@@ -198,6 +230,14 @@ GF_API const void *ghttp_upload_data(const ghttp_upload *upload);
  *         no file is left.
  */
 GF_API int ghttp_upload_save(const ghttp_upload *upload, const char *folder, char *ret_path, size_t size);
+/**
+ * The same under a name of the program's choice, or one that nobody can guess.
+ * @param name a single name without slashes, of at most 255 bytes, which must not be there already; NULL: 32 random
+ *             hexadecimal digits, with the extension of ghttp_upload_filename() if that is 1 to 16 letters and digits.
+ * @return as there; -EINVAL for what is no name, -EEXIST where there is a file of this name.
+ */
+GF_API int ghttp_upload_save_as(const ghttp_upload *upload, const char *folder, const char *name, char *ret_path,
+                                size_t size);
 
 /* ---- requests: into a struct -------------------------------------------------------------------- */
 
@@ -211,9 +251,19 @@ enum ghttp_field_type {
     GHTTP_FIELD_STRING  /**< const char *; lives until the request ends */
 };
 
+/** Where a member's value comes from. */
+enum ghttp_field_source {
+    GHTTP_IN_ANY,    /**< as ghttp_request_get() finds it */
+    GHTTP_IN_QUERY,  /**< the query alone */
+    GHTTP_IN_BODY,   /**< the body alone: a form, or members of JSON */
+    GHTTP_IN_ROUTER, /**< what a name of the pattern stood for */
+    GHTTP_IN_HEADER, /**< the first header of this name */
+    GHTTP_IN_COOKIE  /**< a cookie */
+};
+
 /** A parameter that belongs into a struct, and what it must be like. What is left out (0, NULL) does not apply. */
 struct ghttp_field {
-    const char *name; /**< of the parameter, as ghttp_request_get() finds it */
+    const char *name; /**< of the parameter, the header or the cookie */
     enum ghttp_field_type type;
     size_t offset, size;           /**< of the member: GHTTP_FIELD_AT() */
     bool required;                 /**< must be there and not be empty */
@@ -222,6 +272,7 @@ struct ghttp_field {
     size_t min_length, max_length; /**< of texts that are not empty, in characters */
     const char *pattern;           /**< a POSIX extended regular expression; matches nothing beyond 64 KiB */
     const char *message;           /**< said in place of the library's own sentences */
+    enum ghttp_field_source in;    /**< where it is looked for; left out: in all parameters */
 };
 
 /** Offset and size of a member: `{.name = "age", .type = GHTTP_FIELD_INT, GHTTP_FIELD_AT(struct person, age)}`. */
@@ -260,6 +311,7 @@ GF_API void ghttp_request_next(ghttp_request *r);
 /**
  * Skips the middleware and the handler that have not begun: later calls of ghttp_request_next() do nothing. The caller
  * goes on until it returns, as do those that wait in ghttp_request_next(). Hooks and handlers of statuses still run.
+ * Somebody has to have answered, else the answer is a 500.
  */
 GF_API void ghttp_request_exit(ghttp_request *r);
 /** The same, and skips the hooks that have not begun, but for GHTTP_HOOK_AFTER_OUTPUT, so that what these count is
@@ -268,7 +320,7 @@ GF_API void ghttp_request_exit_all(ghttp_request *r);
 /** In a hook: skips the other hooks of the same moment. */
 GF_API void ghttp_request_exit_hook(ghttp_request *r);
 
-/** The argument of ghttp_server_bind_with(), or of the middleware that runs. */
+/** The argument of ghttp_server_bind_with(), or of the middleware, hook or handler of a status that runs. */
 GF_API void *ghttp_request_arg(const ghttp_request *r);
 /** Memory, zeroed and aligned for any type, that lives until the request ends; NULL when there is none. */
 GF_API void *ghttp_request_alloc(ghttp_request *r, size_t size);

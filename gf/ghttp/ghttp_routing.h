@@ -44,7 +44,8 @@ typedef struct ghttp_route {
     const char *handler;    /**< the function's name as far as it is known, else where it is: "server+0x1c40" */
     const char *middleware; /**< of a route, that of its groups: "log, authorize", or "";
                                  of middleware "MIDDLEWARE", or "GLOBAL MIDDLEWARE" where it is for every request */
-    const char *place;      /**< where it was bound: "main.c:42"; "" if that is not known */
+    const char *place;      /**< where it was bound: "main.c:42", "row 3 of the table at main.c:42"; "" if that is
+                                 not known */
 } ghttp_route;
 
 /**
@@ -58,11 +59,13 @@ GF_API int ghttp_server_routes(ghttp_server *s, void (*fn)(const ghttp_route *ro
  * Middleware is a handler that runs round others: what it does before ghttp_request_next(r) comes before them, what
  * it does afterwards sees their response, and where it does not call it, nothing further in runs. docs/routing.md
  * tells the order of everything.
+ *
+ * What a server answers by itself with a file (ghttp_files.h) runs no middleware, only hooks: these have to guard it.
  */
 
 /**
- * Middleware for every request of the server, also for those that find no route (404, 405, OPTIONS). It runs
- * before that of patterns and groups, in the order of these calls.
+ * Middleware for every request of the server but those for its files, also for those that find no route (404, 405,
+ * OPTIONS). It runs before that of patterns and groups, in the order of these calls.
  * @return 0 or a negative errno. Thread: before start.
  */
 GF_API int ghttp_server_use(ghttp_server *s, ghttp_handler *middleware);
@@ -71,9 +74,10 @@ GF_API int ghttp_server_use(ghttp_server *s, ghttp_handler *middleware);
 GF_API int ghttp_server_use_with(ghttp_server *s, ghttp_handler *middleware, void *arg);
 
 /**
- * Middleware for the requests that a pattern `[METHOD:]/path[@domain]` fits, whether they find a route or not; the
- * pattern of the route does not matter. Runs after that of ghttp_server_use() and before that of groups, in the order
- * of these calls. What is bound for GET runs for HEAD too. Parameters of the pattern are given to nobody.
+ * Middleware for the requests that a pattern `[METHOD:]/path[@domain]` fits, but those for files, whether they find a
+ * route or not; the pattern of the route does not matter. Runs after that of ghttp_server_use() and before that of
+ * groups, in the order of these calls. What is bound for GET runs for HEAD too. Parameters of the pattern are given to
+ * nobody.
  * @return 0 or a negative errno. Thread: before start.
  */
 GF_API int ghttp_server_bind_middleware(ghttp_server *s, const char *pattern, ghttp_handler *middleware);
@@ -84,32 +88,48 @@ GF_API int ghttp_server_bind_middleware_with(ghttp_server *s, const char *patter
 
 /** The moments of a request at which hooks run, in this order. */
 typedef enum ghttp_hook {
-    GHTTP_HOOK_BEFORE_SERVE,  /**< before middleware and handler */
+    GHTTP_HOOK_BEFORE_SERVE,  /**< before a file, or middleware and handler */
     GHTTP_HOOK_AFTER_SERVE,   /**< after them */
     GHTTP_HOOK_BEFORE_OUTPUT, /**< after the handlers of statuses: the last moment to change the response */
     GHTTP_HOOK_AFTER_OUTPUT   /**< the response is final and is about to be sent: what is written is ignored */
 } ghttp_hook;
 
 /**
- * A hook: runs at a moment of every request that the pattern fits, whether it finds a route or not. Hooks of one moment
- * run in the precedence of their patterns, the most specific first (as routes have it), then in the order of these
- * calls.
+ * A hook: runs at a moment of every request that the pattern fits, whether it finds a route, a file or neither. One
+ * before serve that answers and calls ghttp_request_exit() keeps file, middleware and handler from being reached. Hooks
+ * of one moment run in the precedence of their patterns, the most specific first (as routes have it), then in the order
+ * of these calls.
  * @return 0 or a negative errno. Thread: before start.
  */
 GF_API int ghttp_server_bind_hook(ghttp_server *s, const char *pattern, ghttp_hook when, ghttp_handler *fn);
 
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_bind_hook_with(ghttp_server *s, const char *pattern, ghttp_hook when, ghttp_handler *fn,
+                                       void *arg);
+
 /**
  * A handler for all responses that end with this status (201..599; 200 has none), the library's own (404, 405, 400,
- * 500) included. It finds an empty body; if it writes one, that replaces the one from before, with its Content-Type,
- * and else that one stays. It may change status and headers; a changed status calls no other handlers. Several for one
- * status all run: those of the host first, then in the order of these calls. They do not run for what is refused before
- * it is a request (408, 413, 431, 503).
+ * 500) included. It finds an empty body; if it writes one, that replaces the one from before, with the headers that
+ * describe it (Content-Type, Content-Encoding, ETag, ...), and else that one stays. It may change status and headers; a
+ * changed status calls no other handlers. Several for one status all run: those of the host first, then in the order of
+ * these calls. They do not run for what is refused before it is a request (408, 413, 431, 503).
  * @return 0 or a negative errno. Thread: before start.
  */
 GF_API int ghttp_server_bind_status(ghttp_server *s, int status, ghttp_handler *fn);
 
-/** The same for the requests of one host, without a port. Thread: before start. */
-GF_API int ghttp_server_bind_status_domain(ghttp_server *s, int status, const char *domain, ghttp_handler *fn);
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_bind_status_with(ghttp_server *s, int status, ghttp_handler *fn, void *arg);
+
+/**
+ * ghttp_server_bind_status() for the requests of some hosts only.
+ * @param domains a comma list of hosts without their ports, as behind the '@' of a pattern.
+ * Thread: before start.
+ */
+GF_API int ghttp_server_bind_status_domain(ghttp_server *s, int status, const char *domains, ghttp_handler *fn);
+
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_server_bind_status_domain_with(ghttp_server *s, int status, const char *domains, ghttp_handler *fn,
+                                                void *arg);
 
 /* ---- servers: groups -------------------------------------------------------------------------- */
 
@@ -140,6 +160,17 @@ GF_API int ghttp_group_use(ghttp_group *g, ghttp_handler *middleware);
 
 /** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
 GF_API int ghttp_group_use_with(ghttp_group *g, ghttp_handler *middleware, void *arg);
+
+/**
+ * ghttp_server_bind_hook() below the group's prefix: for every request that the whole pattern fits, whoever has bound
+ * its route, and whether it has one. "" is the prefix itself; `*` after a slash is that and all below it.
+ * @return 0 or a negative errno; -EINVAL for a NULL group. Thread: before start.
+ */
+GF_API int ghttp_group_bind_hook(ghttp_group *g, const char *pattern, ghttp_hook when, ghttp_handler *fn);
+
+/** The same with an argument (ghttp_request_arg()); the caller keeps it alive. Thread: before start. */
+GF_API int ghttp_group_bind_hook_with(ghttp_group *g, const char *pattern, ghttp_hook when, ghttp_handler *fn,
+                                      void *arg);
 
 /**
  * Binds a handler to `[METHOD:]/path[@domain]` below the group's prefix; "" or "/" is the prefix itself.
@@ -194,14 +225,15 @@ typedef struct ghttp_binding {
 GF_API int ghttp_group_bind_table(ghttp_group *g, const ghttp_binding *table);
 
 /**
- * Says from where the next set-up call of this thread comes, for lists of routes and messages. The macros below do it
- * in C programs; a call without them, from C++ for instance, works without.
+ * Says from where the next set-up call of this thread comes, for lists of routes and messages. The macros below do it;
+ * a call without them, as `(ghttp_server_bind)(s, "/", hello)` is one, works without.
+ * @param handler its name; "": what the linker calls it.
  * Thread: before start.
  */
 GF_API void ghttp_note_place(const char *handler, const char *file, int line);
 
-#ifndef __cplusplus
 /** @cond */
+#ifndef __cplusplus
 #define ghttp_server_bind(s, pattern, fn)                                                                              \
     (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_server_bind((s), (pattern), (fn)))
 #define ghttp_server_bind_with(s, pattern, fn, arg)                                                                    \
@@ -239,8 +271,33 @@ GF_API void ghttp_note_place(const char *handler, const char *file, int line);
 #define ghttp_group_trace(g, path, fn) (ghttp_note_place(#fn, __FILE__, __LINE__), ghttp_group_trace((g), (path), (fn)))
 #define ghttp_group_bind_table(g, table)                                                                               \
     (ghttp_note_place("", __FILE__, __LINE__), ghttp_group_bind_table((g), (table)))
-/** @endcond */
+#else /* C++: an argument may be a lambda, whose commas no macro counts right */
+#define GHTTP_PLACED(fn, ...) (ghttp_note_place("", __FILE__, __LINE__), (fn)(__VA_ARGS__))
+#define ghttp_server_bind(...) GHTTP_PLACED(ghttp_server_bind, __VA_ARGS__)
+#define ghttp_server_bind_with(...) GHTTP_PLACED(ghttp_server_bind_with, __VA_ARGS__)
+#define ghttp_server_bind_streaming(...) GHTTP_PLACED(ghttp_server_bind_streaming, __VA_ARGS__)
+#define ghttp_server_use(...) GHTTP_PLACED(ghttp_server_use, __VA_ARGS__)
+#define ghttp_server_use_with(...) GHTTP_PLACED(ghttp_server_use_with, __VA_ARGS__)
+#define ghttp_server_bind_middleware(...) GHTTP_PLACED(ghttp_server_bind_middleware, __VA_ARGS__)
+#define ghttp_server_bind_middleware_with(...) GHTTP_PLACED(ghttp_server_bind_middleware_with, __VA_ARGS__)
+#define ghttp_group_use(...) GHTTP_PLACED(ghttp_group_use, __VA_ARGS__)
+#define ghttp_group_use_with(...) GHTTP_PLACED(ghttp_group_use_with, __VA_ARGS__)
+#define ghttp_group_bind(...) GHTTP_PLACED(ghttp_group_bind, __VA_ARGS__)
+#define ghttp_group_bind_with(...) GHTTP_PLACED(ghttp_group_bind_with, __VA_ARGS__)
+#define ghttp_group_bind_streaming(...) GHTTP_PLACED(ghttp_group_bind_streaming, __VA_ARGS__)
+#define ghttp_group_all(...) GHTTP_PLACED(ghttp_group_all, __VA_ARGS__)
+#define ghttp_group_get(...) GHTTP_PLACED(ghttp_group_get, __VA_ARGS__)
+#define ghttp_group_post(...) GHTTP_PLACED(ghttp_group_post, __VA_ARGS__)
+#define ghttp_group_put(...) GHTTP_PLACED(ghttp_group_put, __VA_ARGS__)
+#define ghttp_group_patch(...) GHTTP_PLACED(ghttp_group_patch, __VA_ARGS__)
+#define ghttp_group_delete(...) GHTTP_PLACED(ghttp_group_delete, __VA_ARGS__)
+#define ghttp_group_head(...) GHTTP_PLACED(ghttp_group_head, __VA_ARGS__)
+#define ghttp_group_options(...) GHTTP_PLACED(ghttp_group_options, __VA_ARGS__)
+#define ghttp_group_connect(...) GHTTP_PLACED(ghttp_group_connect, __VA_ARGS__)
+#define ghttp_group_trace(...) GHTTP_PLACED(ghttp_group_trace, __VA_ARGS__)
+#define ghttp_group_bind_table(...) GHTTP_PLACED(ghttp_group_bind_table, __VA_ARGS__)
 #endif
+/** @endcond */
 
 GF_END_DECLS
 

@@ -90,6 +90,17 @@ GF_API bool ghttp_server_is_serving(const ghttp_server *s);
  */
 GF_API int ghttp_server_listened_ports(ghttp_server *s, int *ports, size_t n);
 
+/** The same for the ports of HTTPS alone. Thread: any thread. */
+GF_API int ghttp_server_listened_https_ports(ghttp_server *s, int *ports, size_t n);
+
+/**
+ * Tells fn of each address on which the server really listens, as ghttp_server_set_address() takes it with `:0`
+ * resolved: ":8199", "127.0.0.1:40211", "unix:/run/a.sock"; HTTP first. The text lives until fn returns.
+ * @return how many there are; 0 while it does not serve; -ENOMEM. Thread: any thread.
+ */
+GF_API int ghttp_server_listened_addresses(ghttp_server *s, void (*fn)(const char *address, bool https, void *arg),
+                                           void *arg);
+
 /* ---- servers: addresses and settings ---------------------------------------------------------- */
 
 /**
@@ -150,6 +161,29 @@ GF_API int ghttp_server_set_graceful(ghttp_server *s, bool on);
  * Thread: before start.
  */
 GF_API int ghttp_server_set(ghttp_server *s, const char *key, const char *value);
+
+/**
+ * The value of a setting, as ghttp_server_set() takes it: sizes in bytes ("8388608"), durations as "60000ms". What file
+ * and environment say counts from the start of the server on.
+ * @param ret_text room for the text and its 0.
+ * @param size     that room's size in bytes.
+ * @return 0; -ENOENT for an unknown key, -ENOSPC when the room is too small: then nothing is written.
+ * Thread: before start; any thread, once the server serves.
+ */
+GF_API int ghttp_server_setting(ghttp_server *s, const char *key, char *ret_text, size_t size);
+
+/* ---- servers: proxies before them --------------------------------------------------------------- */
+
+/**
+ * Names the proxies whose word on where a request comes from is believed, everywhere: in hooks, middleware and handlers,
+ * for files, in the access log. ghttp_request_client_ip() is then the address in X-Forwarded-For farthest to the right
+ * that is not one of theirs, and ghttp_request_scheme(), ghttp_request_is_https() and ghttp_request_url() heed the
+ * X-Forwarded-Proto of the proxy next to the server. Of all other peers these headers are only text.
+ *
+ * @param list addresses and networks: "127.0.0.1, 10.0.0.0/8, fd00::/8, unix". A later call replaces the list.
+ * @return 0 or -EINVAL, -ENOMEM. Thread: before start.
+ */
+GF_API int ghttp_server_trust_proxies(ghttp_server *s, const char *list);
 
 /* ---- servers: configuration files ------------------------------------------------------------- */
 

@@ -400,3 +400,40 @@ Test(addresses, of_a_start_that_fails_are_all_closed)
     cr_assert(eq(int, ghttp_server_start(again), 0));
     cr_assert(eq(int, client_fetch(port, "/", NULL), 200));
 }
+
+/* ---- what a server says of itself ---- */
+
+static void tell_address(const char *address, bool https, void *arg)
+{
+    char *text = arg;
+
+    snprintf(text + strlen(text), 512 - strlen(text), "%s%s ", https ? "https " : "", address);
+    cr_expect(eq(str, (char *)ghttp_server_error(g_server("told")), ""), "it may be asked meanwhile");
+}
+
+Test(addresses, are_told_with_their_real_ports)
+{
+    ghttp_server *s = g_server("told");
+    const char *path = in_folder("told.sock");
+    char told[512] = "", setting[512];
+    int ports[2] = {0}, https_port = 0;
+
+    cr_assert(eq(int, certificate_make(folder, "server", "localhost"), 0));
+    ghttp_server_bind(s, "/", nothing);
+    ghttp_server_set_address(s, text_of("127.0.0.1:0,unix:%s", path));
+    ghttp_server_set_https_address(s, "127.0.0.1:0");
+    ghttp_server_enable_https(s, in_folder("server.crt"), in_folder("server.key"));
+    cr_expect(eq(int, ghttp_server_listened_addresses(s, tell_address, told), 0), "it does not serve yet");
+    cr_assert(eq(int, ghttp_server_start(s), 0));
+    cr_assert(eq(int, ghttp_server_listened_ports(s, ports, 2), 2));
+    cr_assert(eq(int, ghttp_server_listened_https_ports(s, &https_port, 1), 1));
+    cr_expect(eq(int, https_port, ports[1]));
+    cr_expect(ne(int, https_port, ports[0]));
+    cr_expect(eq(int, ghttp_server_listened_addresses(s, tell_address, told), 3));
+    cr_expect(eq(str, told, (char *)text_of("127.0.0.1:%d unix:%s https 127.0.0.1:%d ", ports[0], path, https_port)));
+    cr_expect(eq(int, ghttp_server_listened_addresses(s, NULL, NULL), 3));
+    cr_expect(eq(int, ghttp_server_setting(s, "https-addr", setting, sizeof(setting)), 0));
+    cr_expect(eq(str, setting, "127.0.0.1:0"));
+    cr_expect(eq(int, ghttp_server_setting(s, "nonsense", setting, sizeof(setting)), -ENOENT));
+    cr_expect(eq(int, ghttp_server_setting(s, NULL, setting, sizeof(setting)), -ENOENT));
+}

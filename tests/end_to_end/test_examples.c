@@ -2,6 +2,8 @@
  * The examples do what their first comments say, in the manual's words.
  */
 #include "tests/support/certificate.h"
+#include "tests/support/client.h"
+#include "tests/support/own_network.h"
 #include "tests/support/port.h"
 #include "tests/support/process.h"
 #include "tests/support/rig.h"
@@ -199,6 +201,121 @@ Test(examples, signals, .fini = finish, .timeout = 60)
     expect_line("# has answered 1 requests", second);
     cr_expect(zero(int, kill(second, SIGTERM)));
     expect_line("#: server shutting down", second);
+    expect_end();
+}
+
+/* The first of all has the port that the README shows: in a network of the test's own as far as it may have one, else
+ * only where nobody else has that port. */
+Test(examples, hello, .fini = finish, .timeout = 60)
+{
+    struct transport_target target = target_of(8199);
+
+    own_network();
+    example = process_start(&(struct process_options){.program = "hello"});
+    cr_assert(not(zero(ptr, example)));
+    if (process_wait_line(example, "server started listening on [", 20000) < 0) {
+        cr_assert(not(zero(ptr, process_find_line(example, "Address already in use"))));
+        cr_skip_test("somebody has the port 8199");
+    }
+    expect_line("http server started listening on [:#]", 8199);
+    expect_body(&target, "/", "hello\n");
+    cr_expect(eq(int, rig_fetch(&target, "/absent", NULL), 404));
+    cr_expect(zero(int, kill(process_pid(example), SIGTERM)));
+    expect_end();
+}
+
+/* Starts an example on a free port, and connects to it. */
+static struct client *start_and_connect(const char *program)
+{
+    char variable[32];
+    int port = free_port();
+    struct client *client;
+
+    snprintf(variable, sizeof(variable), "GF_PORT=%d", port);
+    start(program, (const char *[]){variable, NULL}, 1);
+    client = client_connect_port(port);
+    cr_assert(not(zero(ptr, client)));
+    return client;
+}
+
+static const struct answer *ask(struct client *client, const char *request)
+{
+    int error = 0;
+    const struct answer *a;
+
+    cr_assert(zero(int, client_send_text(client, request)));
+    a = client_receive(client, &error);
+    cr_assert(ne(ptr, (void *)a, NULL), "%s: %s", request, strerror(-error));
+    return a;
+}
+
+static void expect_answer(const struct answer *a, int status, const char *body)
+{
+    cr_expect(eq(int, a->status, status), "%s", a->head);
+    cr_expect(eq(str, a->body, (char *)body));
+}
+
+Test(examples, middleware, .fini = finish, .timeout = 60)
+{
+    struct client *client = start_and_connect("middleware");
+    const struct answer *a = ask(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    expect_answer(a, 200, "哈喽!\n");
+    cr_expect(eq(int, answer_header_count(a, "X-Request-Id"), 1));
+    cr_expect(zero(int, process_wait_line(example, "GET /: 200, ", 10000)));
+    expect_answer(ask(client, "GET /absent HTTP/1.1\r\nHost: a\r\n\r\n"), 404, "There is no /absent here.\n");
+    a = ask(client, "GET /api/users/7 HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example\r\n\r\n");
+    expect_answer(a, 200, "user 7\n");
+    cr_expect(eq(int, answer_header_count(a, "Access-Control-Allow-Origin"), 1));
+    a = ask(client, "DELETE /api/admin/users/7 HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect_answer(a, 401, "Unauthorized");
+    a = ask(client, "DELETE /api/admin/users/7 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer let-me-in\r\n\r\n");
+    expect_answer(a, 200, "user 7 is gone\n");
+    client_close(client);
+    cr_expect(zero(int, kill(process_pid(example), SIGTERM)));
+    expect_end();
+}
+
+/* Sends a form of these parts, as curl -F does. */
+static const struct answer *send_form(struct client *client, const char *parts)
+{
+    char request[2048];
+
+    snprintf(request, sizeof(request),
+             "POST /people HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+             "Content-Length: %zu\r\n\r\n%s--b--\r\n",
+             strlen(parts) + strlen("--b--\r\n"), parts);
+    return ask(client, request);
+}
+
+Test(examples, forms, .fini = finish, .timeout = 60)
+{
+    static const char json[] = "{\"name\":\"Anna\",\"age\":30}";
+    struct client *client = start_and_connect("forms");
+    char path[512], request[512], picture[16] = "";
+    const struct answer *a = send_form(client, "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nAnna\r\n"
+                                               "--b\r\nContent-Disposition: form-data; name=\"age\"\r\n\r\n30\r\n"
+                                               "--b\r\nContent-Disposition: form-data; name=\"picture\"; "
+                                               "filename=\"photo.png\"\r\nContent-Type: image/png\r\n\r\npixels\r\n");
+
+    expect_answer(a, 200, "Anna, 30 years\n6 bytes in pictures/photo.png\n");
+    snprintf(path, sizeof(path), "%s/pictures/photo.png", process_folder(example));
+    FILE *file = fopen(path, "re");
+    cr_assert(not(zero(ptr, file)), "%s", path);
+    cr_expect(not(zero(ptr, fgets(picture, sizeof(picture), file))));
+    fclose(file);
+    cr_expect(eq(str, picture, "pixels"));
+    a = send_form(client, "--b\r\nContent-Disposition: form-data; name=\"age\"\r\n\r\n7\r\n");
+    cr_expect(eq(int, a->status, 400));
+    cr_expect(not(zero(ptr, strstr(a->body, "{\"code\":51,\"message\":\"name is required; only for grown-ups\","))));
+    snprintf(request, sizeof(request),
+             "POST /people HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(json), json);
+    expect_answer(ask(client, request), 200, "Anna, 30 years\n");
+    a = ask(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_expect(not(zero(ptr, strstr(a->body, "<form method=post action=/people enctype=multipart/form-data>"))));
+    client_close(client);
+    cr_expect(zero(int, kill(process_pid(example), SIGTERM)));
     expect_end();
 }
 

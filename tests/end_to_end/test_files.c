@@ -97,6 +97,11 @@ static void start_with_links(void)
     begin("followLinks=true", NULL);
 }
 
+static void start_with_lists_of_links(void)
+{
+    begin("followLinks=true", "indexFolder=true");
+}
+
 static void stop(void)
 {
     client_close(client);
@@ -109,6 +114,7 @@ static void stop(void)
 TestSuite(files, .init = start, .fini = stop, .timeout = 60);
 TestSuite(files_and_links, .init = start_with_links, .fini = stop, .timeout = 60);
 TestSuite(files_and_pairs, .init = start_with_pairs, .fini = stop, .timeout = 60);
+TestSuite(files_and_lists_of_links, .init = start_with_lists_of_links, .fini = stop, .timeout = 60);
 TestSuite(files_and_lists, .init = start_with_lists, .fini = stop, .timeout = 60);
 
 /* The answer to a request with these headers, each with its CRLF. */
@@ -316,6 +322,63 @@ Test(files, are_sent_in_part_only_of_the_version_that_is_meant)
     free(etag);
 }
 
+static void expect_content(const char *query, const char *headers, int status, const char *body)
+{
+    char target[256];
+    const struct answer *a;
+
+    snprintf(target, sizeof(target), "/content?%s", query);
+    a = ask("GET", target, headers);
+    cr_expect(eq(int, a->status, status), "%s %s", query, headers);
+    cr_expect(eq(str, a->body, (char *)body), "%s %s", query, headers);
+}
+
+/* 1577836800 is 2020-01-01. */
+Test(files, may_be_bytes_in_memory)
+{
+    const struct answer *a = get("/content?name=x.css&modified=1577836800");
+
+    cr_expect(eq(str, a->body, "0123456789"));
+    expect_header(a, "Content-Type", "text/css; charset=utf-8");
+    expect_header(a, "Last-Modified", "Wed, 01 Jan 2020 00:00:00 GMT");
+    expect_header(a, "Accept-Ranges", "bytes");
+    expect_header(a, "ETag", NULL);
+    expect_content("modified=1577836800", "If-Modified-Since: Wed, 01 Jan 2020 00:00:00 GMT\r\n", 304, "");
+    expect_content("modified=1577836800", "If-Unmodified-Since: Tue, 31 Dec 2019 00:00:00 GMT\r\n", 412,
+                   "Precondition Failed");
+    expect_content("modified=1577836800", "Range: bytes=2-4\r\nIf-Range: Wed, 01 Jan 2020 00:00:00 GMT\r\n", 206,
+                   "234");
+    expect_content("", "Range: bytes=2-4\r\n", 206, "234");
+    expect_content("", "Range: bytes=10-\r\n", 416, "Range Not Satisfiable");
+    expect_content("tens=0", "", 200, "");
+    a = get("/content?tens=30000");
+    cr_expect(eq(sz, a->body_size, 300000));
+    cr_expect(zero(int, strncmp(a->body + 299990, "0123456789", 10)));
+    expect_header(a, "Content-Type", "application/octet-stream");
+    a = ask("HEAD", "/content?tens=30000", "");
+    expect_header(a, "Content-Length", "300000");
+}
+
+/* Conditions about what nobody knows do not apply. */
+Test(files, in_memory_have_the_version_that_their_handler_says)
+{
+    expect_header(get("/content"), "Last-Modified", NULL);
+    expect_content("", "If-Modified-Since: Wed, 01 Jan 2020 00:00:00 GMT\r\n", 200, "0123456789");
+    expect_content("", "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 200, "0123456789");
+    expect_content("", "If-None-Match: \"a\"\r\n", 200, "0123456789");
+    expect_content("", "If-Match: \"a\"\r\n", 412, "Precondition Failed");
+    expect_content("", "If-Match: *\r\n", 200, "0123456789");
+    expect_content("", "Range: bytes=2-4\r\nIf-Range: \"a\"\r\n", 200, "0123456789");
+    expect_content("", "Range: bytes=2-4\r\nIf-Range: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 200, "0123456789");
+    expect_header(get("/content?etag=%22a%22"), "ETag", "\"a\"");
+    expect_content("etag=%22a%22", "If-None-Match: \"b\", W/\"a\"\r\n", 304, "");
+    expect_content("etag=%22a%22", "Range: bytes=2-4\r\nIf-Range: \"a\"\r\n", 206, "234");
+    expect_content("etag=%22a%22", "If-Match: \"a\"\r\n", 200, "0123456789");
+    expect_content("etag=W/%22a%22", "If-None-Match: \"a\"\r\n", 304, "");
+    expect_content("etag=W/%22a%22", "If-Match: \"a\"\r\n", 412, "Precondition Failed");
+    expect_content("etag=W/%22a%22", "Range: bytes=2-4\r\nIf-Range: W/\"a\"\r\n", 200, "0123456789");
+}
+
 Test(files, are_downloaded_by_name)
 {
     char target[512];
@@ -369,6 +432,60 @@ Test(files, come_before_routes_and_these_before_folders)
     cr_expect(eq(int, ask("POST", "/posted", "Content-Length: 0\r\n")->status, 200));
     cr_expect(eq(int, ask("POST", "/plain.txt", "Content-Length: 0\r\n")->status, 404));
     cr_expect(eq(int, ask("HEAD", "/plain.txt", "")->status, 200));
+}
+
+/* What a hook at this moment is told of a request. */
+static void expect_told(const char *method, const char *path, const char *moment, const char *told)
+{
+    char target[256];
+
+    snprintf(target, sizeof(target), "%s?tell-file=%s", path, moment);
+    expect_header(ask(method, target, strcmp(method, "POST") ? "" : "Content-Length: 0\r\n"), "X-File", told);
+}
+
+Test(files, are_told_to_hooks)
+{
+    static const struct {
+        const char *method, *path, *told;
+    } cases[] = {
+        {"GET", "/plain.txt", "yes"},    {"HEAD", "/plain.txt", "yes"}, {"POST", "/plain.txt", "no"},
+        {"GET", "/shadowed.txt", "yes"}, {"GET", "/route", "no"},       {"GET", "/folder", "no"},
+        {"GET", "/empty/", "yes"},       {"GET", "/none", "no"},        {"GET", "/site/", "yes"},
+        {"GET", "/old", "yes"},          {"GET", "/hop", "no"},         {"GET", "/.git/config", "no"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        expect_told(cases[i].method, cases[i].path, "before", cases[i].told);
+        expect_told(cases[i].method, cases[i].path, "after", cases[i].told);
+    }
+}
+
+/* Middleware does not run for files, so it guards none; a hook does, whatever way the path is written. */
+Test(files, are_guarded_by_hooks_and_not_by_middleware)
+{
+    static const char *const targets[] = {"/members/a.txt",    "/members",           "/members/",
+                                          "//members///a.txt", "/%6dembers/%61.txt", "/members/none",
+                                          "/members/a.txt?x",  "/members/sub",       "http://a/members/a.txt"};
+
+    run("mkdir -p www/members/sub && printf members >www/members/a.txt && printf i >www/members/index.html");
+    for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
+        expect(targets[i], 401, "Unauthorized");
+        cr_expect(eq(int, ask("HEAD", targets[i], "Range: bytes=0-1\r\n")->status, 401), "%s", targets[i]);
+    }
+    const struct answer *a = ask("GET", "/members/a.txt", "Authorization: me\r\n");
+    cr_expect(eq(int, a->status, 200), "the middleware does not run");
+    cr_expect(eq(str, a->body, "members"));
+    cr_expect(eq(int, ask("GET", "/members/none", "Authorization: me\r\n")->status, 403), "here it does");
+    cr_expect(eq(int, ask("GET", "/x%2f..%2fmembers/a.txt", "")->status, 404));
+    cr_expect(eq(int, ask("GET", "/assets/../members/a.txt", "")->status, 404));
+}
+
+/* What a hook has begun to stream is the answer. */
+Test(files, do_not_follow_what_a_hook_streams)
+{
+    run("mkdir www/streamed && printf file >www/streamed/x");
+    expect("/streamed/x", 200, "from a hook\n");
+    expect("/streamed/none", 200, "from a hook\n");
 }
 
 Test(files, stand_for_their_folders)
@@ -461,6 +578,49 @@ Test(files, compressed_before_are_sent_to_who_takes_them)
     expect_header(a, "Vary", NULL);
 }
 
+Test(files, compressed_before_add_to_what_the_answer_varies_by)
+{
+    expect_header(ask("GET", "/z.js?vary=Origin", "Accept-Encoding: br\r\n"), "Vary", "Origin, Accept-Encoding");
+    expect_header(ask("GET", "/z.js?vary=Origin", ""), "Vary", "Origin, Accept-Encoding");
+    expect_header(get("/z.js?vary=accept-encoding"), "Vary", "accept-encoding");
+    expect_header(get("/z.js?vary=*"), "Vary", "*");
+}
+
+static void expect_refusal(const char *target, const char *condition, int status)
+{
+    char headers[256];
+
+    snprintf(headers, sizeof(headers), "Accept-Encoding: br\r\n%s\r\n", condition);
+    const struct answer *a = ask("GET", target, headers);
+    cr_expect(eq(int, a->status, status), "%s", target);
+    expect_header(a, "Content-Type", "text/plain; charset=utf-8");
+    expect_header(a, "Content-Encoding", NULL);
+    expect_header(a, "Content-Disposition", NULL);
+    expect_header(a, "ETag", NULL);
+    expect_header(a, "Last-Modified", NULL);
+    expect_header(a, "Content-Range", status == 416 ? "bytes */5" : NULL);
+}
+
+/* The text of the refusal is no Brotli, and no version of the file. */
+Test(files, that_are_refused_are_not_described)
+{
+    char target[256];
+
+    expect_refusal("/z.js", "If-Match: \"x\"", 412);
+    expect_header(ask("GET", "/z.js", "Accept-Encoding: br\r\nIf-Match: \"x\"\r\n"), "Vary", "Accept-Encoding");
+    expect_refusal("/z.js", "Range: bytes=5-", 416);
+    snprintf(target, sizeof(target), "/download?path=%s/www/z.js.br", folder);
+    expect_refusal(target, "If-Match: \"x\"", 412);
+    expect_refusal(target, "Range: bytes=5-", 416);
+    char *etag = answer_header(ask("GET", "/z.js", "Accept-Encoding: br\r\n"), "ETag");
+    snprintf(target, sizeof(target), "Accept-Encoding: br\r\nIf-None-Match: %s\r\n", etag);
+    const struct answer *a = ask("GET", "/z.js", target);
+    cr_expect(eq(int, a->status, 304));
+    expect_header(a, "ETag", etag);
+    expect_header(a, "Content-Encoding", NULL);
+    free(etag);
+}
+
 Test(files_and_lists, name_what_there_is)
 {
     const struct answer *a = get("/assets/deep/");
@@ -482,6 +642,34 @@ Test(files_and_lists, name_what_there_is)
     cr_assert(eq(ptr, strstr(a->body, ".hidden"), NULL));
     cr_assert(ne(ptr, strstr(a->body, "<a href=\"./sub/\">sub/</a>"), NULL));
     expect("/folder/%3Cb%3E%26%22x%22%20%2541.txt", 200, "evil");
+}
+
+static bool lists(const char *target, const char *text)
+{
+    const struct answer *a = get(target);
+
+    cr_expect(eq(int, a->status, 200), "%s", target);
+    return strstr(a->body, text) != NULL;
+}
+
+/* What cannot be fetched is not told of: not that it is there, nor its size. */
+Test(files_and_lists_of_links, name_what_stays_in_the_folder)
+{
+    run("cd www/folder && ln -s ../plain.txt up.txt && ln -s sub subdir && ln -s ../../secret/s out.txt &&"
+        " ln -s ../../secret outdir && ln -s none dangling && ln -s /etc/passwd etc && ln -s ../fifo pipe");
+    client_close(client);
+    client = client_connect_port(only_port);
+    cr_expect(lists("/folder/", ">up.txt</a></td><td>10</td>"));
+    cr_expect(lists("/folder/", ">subdir/</a></td>"));
+    cr_expect(not(lists("/folder/", "out.txt")));
+    cr_expect(not(lists("/folder/", "outdir")));
+    cr_expect(not(lists("/folder/", "dangling")));
+    cr_expect(not(lists("/folder/", ">etc<")));
+    cr_expect(not(lists("/folder/", "pipe")));
+    cr_expect(lists("/", ">link.txt</a></td><td>10</td>"));
+    cr_expect(not(lists("/", "out.txt")));
+    expect("/folder/up.txt", 200, "0123456789");
+    expect("/folder/out.txt", 404, NULL);
 }
 
 Test(files, need_no_route)
@@ -529,8 +717,16 @@ Test(files_and_pairs, that_are_none_are_no_start)
 
 Test(files, take_no_descriptors_with_them)
 {
-    static const char *const targets[] = {"/plain.txt",   "/none", "/site/", "/site", "/empty/",
-                                          "/nothing.txt", "/fifo", "/z.js",  "/old",  "/route"};
+    static const char *const targets[] = {"/plain.txt?tell-file=before",
+                                          "/none",
+                                          "/site/?tell-file=after",
+                                          "/site",
+                                          "/empty/?tell-file=before",
+                                          "/nothing.txt",
+                                          "/fifo",
+                                          "/z.js",
+                                          "/old",
+                                          "/content"};
     char command[64], line[16] = "";
     int counts[2];
 

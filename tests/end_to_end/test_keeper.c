@@ -87,7 +87,7 @@ Test(keeper, passes_signals_on, .fini = finish, .timeout = 120)
         cr_expect(zero(int, rig_wait_processes(&rig, 2, SOON_MS)));
         second = third;
     }
-    cr_expect(zero(int, rig_count_zombies(rig.first)));
+    cr_expect(zero(int, rig_wait_reaped(rig.first, SOON_MS)));
     cr_assert(zero(int, kill(rig.first, SIGTERM)));
     expect_exit(0);
     cr_expect(zero(int, process_wait_pid_gone(second, 0)), "it has ended before");

@@ -92,6 +92,27 @@ Test(middleware, runs_round_handlers_and_where_there_is_none)
     cr_expect(eq(int, process_wait_line(server, "seen 405 DELETE /api/open", PATIENCE_MS), 0));
 }
 
+static void expect_silence(const char *line, const char *headers, const char *logged)
+{
+    const struct answer *a = ask(line, headers);
+
+    cr_expect(eq(int, a->status, 500), "%s", line);
+    expect_header(a, "X-Before", "1");
+    expect_header(a, "X-After", "good"); /* it runs before the response is judged */
+    cr_expect(eq(int, process_wait_line(server, logged, PATIENCE_MS), 0), "%s", logged);
+}
+
+/* Also where the handler has run on a twin, or has a body to read. */
+Test(middleware, does_not_answer_for_a_handler_that_says_nothing)
+{
+    expect_silence("GET /silent", "",
+                   "the response to GET /silent failed: the handler returned without answering; route ALL:/silent, "
+                   "handler say_nothing, bound at middleware_server.c:");
+    expect_silence("HEAD /silent", "", "the response to HEAD /silent failed: the handler returned without answering");
+    expect_silence("GET /long/silent", "", "GET /long/silent failed: the handler returned without answering");
+    expect_silence("GET /silent/stream", "", "GET /silent/stream failed: the handler returned without answering");
+}
+
 Test(middleware, of_a_group_authenticates)
 {
     const struct answer *a = ask("PUT /api/people/7", "Content-Length: 0\r\n");
@@ -158,6 +179,25 @@ Test(middleware, knows_the_client_behind_the_proxy_and_limits_it)
     expect_answer(a, 429, "Too Many Requests");
     expect_header(a, "Retry-After", "100");
     expect_answer(ask("GET /limited", "X-Forwarded-For: 192.0.2.2\r\n"), 200, "hello");
+}
+
+/* Hooks run before all middleware, and for files, for which no middleware runs. */
+Test(middleware, hooks_know_the_client_behind_the_proxy_too)
+{
+    expect_answer(ask("GET /guarded/client", "X-Forwarded-For: 192.0.2.1\r\n"), 200, "192.0.2.1");
+    expect_answer(ask("GET /guarded/client", "X-Forwarded-For: 192.0.2.1, 192.0.2.2\r\n"), 403, "Forbidden");
+    expect_answer(ask("GET /guarded/client", ""), 403, "Forbidden");
+}
+
+Test(middleware, knows_the_scheme_that_the_proxy_was_asked_by)
+{
+    expect_answer(ask("GET /url?x=1", ""), 200, "http://a/url?x=1 plain");
+    expect_answer(ask("GET /url?x=1", "X-Forwarded-Proto: https\r\n"), 200, "https://a/url?x=1 secure");
+    expect_answer(ask("GET /url", "X-Forwarded-Proto: https, http\r\n"), 200, "http://a/url plain");
+    expect_answer(ask("GET /url", "X-Forwarded-Proto: http\r\nX-Forwarded-Proto:  HTTPS \r\n"), 200,
+                  "https://a/url secure");
+    expect_answer(ask("GET /url", "X-Forwarded-Proto: javascript\r\n"), 200, "http://a/url plain");
+    expect_answer(ask("GET /url", "X-Forwarded-Proto: \r\n"), 200, "http://a/url plain");
 }
 
 enum { BLOCKED = 50 };

@@ -278,6 +278,41 @@ Test(streamed_bodies, answered_before_their_end)
     stop();
 }
 
+static void expect_early_file(int tls, const char *path, size_t size, char first)
+{
+    struct client *c = enter(tls);
+    char *body = make_body(1000000);
+
+    send_head(c, path, 1000000);
+    cr_expect(eq(int, client_send(c, body, 200000), 0));
+    const struct answer *a = receive(c, 200);
+    cr_expect(eq(sz, a->body_size, size), "%s", path);
+    cr_expect(a->body_size > 0 && a->body[0] == first && a->body[a->body_size - 1] == first, "%s", path);
+    cr_expect(not(a->keep_alive));
+    cr_expect(eq(int, client_wait_close(c, PATIENCE_MS), 0), "%s", path);
+    client_close(c);
+    free(body);
+}
+
+Test(streamed_bodies, answered_with_files_before_their_end)
+{
+    char path[128];
+    FILE *file;
+
+    serve();
+    snprintf(path, sizeof(path), "/file?path=%s/f.txt", folder);
+    file = fopen(path + strlen("/file?path="), "we");
+    cr_assert(ne(ptr, file, NULL));
+    for (int i = 0; i < 100000; i++)
+        fputc('f', file);
+    fclose(file);
+    for (int tls = 0; tls < 2; tls++) {
+        expect_early_file(tls, "/resource", 3000000, 'r');
+        expect_early_file(tls, path, 100000, 'f');
+    }
+    stop();
+}
+
 static void expect_flushed(int tls, const char *at, char *text)
 {
     struct client *c = enter(tls);

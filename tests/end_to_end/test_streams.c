@@ -237,6 +237,27 @@ Test(streams, have_no_body_for_head)
     raw_close(&raw);
 }
 
+/* Who only asks for the head of a stream without an end must not hold its handler for ever. */
+Test(streams, tell_the_handler_when_only_the_head_was_asked_for)
+{
+    struct raw raw = ask("HEAD /lines?count=1000000000&ms=1 HTTP/1.1\r\nHost: a\r\nUser-Agent: header\r\n\r\n");
+
+    cr_assert(eq(int, raw_read(&raw, NULL, PATIENCE_MS), 0));
+    cr_assert(eq(int, raw_status(&raw), 200));
+    raw_close(&raw);
+    cr_assert(eq(int, process_wait_line(process, "agent header", PATIENCE_MS), 0));
+}
+
+Test(streams, tell_the_handler_when_the_status_has_no_body)
+{
+    struct raw raw = ask("GET /none_for_ever HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    cr_assert(eq(int, raw_read(&raw, "\r\n\r\n", PATIENCE_MS), 0));
+    cr_assert(eq(int, raw_status(&raw), 204));
+    cr_assert(eq(int, process_wait_line(process, "nobody reads a 204", PATIENCE_MS), 0));
+    raw_close(&raw);
+}
+
 Test(streams, have_no_body_where_the_status_has_none)
 {
     struct client *c = client_connect_port(port);

@@ -27,6 +27,21 @@ static void download(ghttp_request *r)
     ghttp_response_serve_download(r, ghttp_request_get(r, "path"), ghttp_request_get(r, "name"));
 }
 
+/* Bytes that live as long as the request: as many times ten as it asks for. */
+static void content(ghttp_request *r)
+{
+    size_t size = 10 * (size_t)ghttp_request_get_int(r, "tens", 1);
+    char *bytes = ghttp_request_alloc(r, size);
+
+    for (size_t i = 0; bytes && i < size; i++)
+        bytes[i] = (char)('0' + i % 10);
+    if (ghttp_request_get(r, "etag"))
+        ghttp_response_set_header(r, "ETag", ghttp_request_get(r, "etag"));
+    if (ghttp_response_serve_content(r, bytes, size, ghttp_request_get(r, "name"),
+                                     ghttp_request_get_int(r, "modified", 0)) < 0)
+        glog_warning("no content");
+}
+
 static void flushed(ghttp_request *r)
 {
     ghttp_response_serve_file(r, ghttp_request_get(r, "path"));
@@ -44,6 +59,39 @@ static void jsonp(ghttp_request *r)
 static void route(ghttp_request *r)
 {
     ghttp_response_writefln(r, "route %s", ghttp_request_path(r));
+}
+
+/* Where it is asked for, what the hook is told. */
+static void tell_file(ghttp_request *r)
+{
+    const char *where = ghttp_request_query(r, "tell-file");
+
+    if (where && !strcmp(where, ghttp_request_arg(r)))
+        ghttp_response_set_header(r, "X-File", ghttp_request_is_file(r) ? "yes" : "no");
+}
+
+static void members_only(ghttp_request *r)
+{
+    if (ghttp_request_header(r, "Authorization"))
+        return;
+    ghttp_response_write_status(r, 401);
+    ghttp_request_exit(r);
+}
+
+static void refuse(ghttp_request *r)
+{
+    ghttp_response_write_status(r, 403);
+}
+
+static void stream(ghttp_request *r)
+{
+    ghttp_response_writeln(r, "from a hook");
+    ghttp_response_flush(r);
+}
+
+static void vary(ghttp_request *r)
+{
+    ghttp_response_set_header(r, "Vary", ghttp_request_query(r, "vary"));
 }
 
 static void set(ghttp_server *s, const char *pair)
@@ -86,10 +134,17 @@ int main(int argc, char **argv)
     ghttp_server_add_static_path(s, "/assets/deep/", path);
     ghttp_server_set_rewrite(s, "/old", "/plain.txt");
     ghttp_server_set_rewrite(s, "/hop", "/route");
+    ghttp_server_bind_hook_with(s, "/*", GHTTP_HOOK_BEFORE_SERVE, tell_file, "before");
+    ghttp_server_bind_hook_with(s, "/*", GHTTP_HOOK_AFTER_SERVE, tell_file, "after");
     ghttp_server_bind(s, "/file", file);
     ghttp_server_bind(s, "/download", download);
+    ghttp_server_bind(s, "/content", content);
     ghttp_server_bind(s, "/flushed", flushed);
     ghttp_server_bind(s, "/jsonp", jsonp);
+    ghttp_server_bind_hook(s, "/members/*", GHTTP_HOOK_BEFORE_SERVE, members_only);
+    ghttp_server_bind_middleware(s, "/members/*", refuse);
+    ghttp_server_bind_hook(s, "/streamed/*", GHTTP_HOOK_BEFORE_SERVE, stream);
+    ghttp_server_bind_hook(s, "/z.js", GHTTP_HOOK_BEFORE_SERVE, vary);
     ghttp_server_bind(s, "/route", route);
     ghttp_server_bind(s, "/shadowed.txt", route);
     ghttp_server_bind(s, "/folder", route);

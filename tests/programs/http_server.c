@@ -66,6 +66,7 @@ static void bytes(ghttp_request *r)
 
     for (size_t i = 0; i < sizeof(piece); i++)
         piece[i] = (char)('a' + i % 23);
+    ghttp_response_write(r, ""); /* none are an answer too */
     for (; left > 0; left -= (long)sizeof(piece))
         ghttp_response_write_bytes(r, piece, left < (long)sizeof(piece) ? (size_t)left : sizeof(piece));
 }

@@ -82,6 +82,11 @@ static void race(ghttp_request *r)
     ghttp_response_writef(r, "done %s", ghttp_request_get(r, "us"));
 }
 
+static void say_nothing(ghttp_request *r)
+{
+    (void)r;
+}
+
 static void fail_in_time(ghttp_request *r)
 {
     ghttp_response_fail(r, "in time");
@@ -99,6 +104,20 @@ static void mark(ghttp_request *r)
     ghttp_response_set_header(r, "X-Before", "1");
     ghttp_request_next(r);
     ghttp_response_set_header(r, "X-After", ghttp_response_status(r) == 200 ? "good" : "bad");
+}
+
+/* Before any middleware: who comes from elsewhere than this client does not even see that there is a page. */
+static void guard(ghttp_request *r)
+{
+    if (strcmp(ghttp_request_client_ip(r), "192.0.2.1") == 0)
+        return;
+    ghttp_response_write_status(r, 403);
+    ghttp_request_exit_all(r);
+}
+
+static void tell_url(ghttp_request *r)
+{
+    ghttp_response_writef(r, "%s %s", ghttp_request_url(r), ghttp_request_is_https(r) ? "secure" : "plain");
 }
 
 /* Blocks before it goes on, as a look into a slow database would. */
@@ -135,9 +154,14 @@ static void bind_all(ghttp_server *s)
     ghttp_server_bind(s, "/", hello);
     ghttp_server_bind(s, "/limited", hello);
     ghttp_server_bind(s, "/client", tell_client);
+    ghttp_server_bind_hook(s, "/guarded/*", GHTTP_HOOK_BEFORE_SERVE, guard);
+    ghttp_server_bind(s, "/guarded/client", tell_client);
+    ghttp_server_bind(s, "/url", tell_url);
     ghttp_server_bind(s, "/text", text);
     ghttp_server_bind(s, "/stream", stream);
     ghttp_server_bind(s, "/slow/bound", hello);
+    ghttp_server_bind(s, "/silent", say_nothing);
+    ghttp_server_bind_streaming(s, "/silent/stream", say_nothing, NULL, 0);
 
     timed = ghttp_server_group(s, "/timed");
     ghttp_group_use(timed, ghttp_middleware_request_id);
@@ -149,6 +173,7 @@ static void bind_all(ghttp_server *s)
     ghttp_group_use_with(patient, ghttp_middleware_timeout, (void *)&patience);
     ghttp_group_get(patient, "/hello", hello);
     ghttp_group_get(patient, "/fail", fail_in_time);
+    ghttp_group_get(patient, "/silent", say_nothing);
     ghttp_group_get(patient, "/client", tell_client);
     ghttp_group_post(patient, "/echo", echo);
     timed = ghttp_group_group(patient, "/in");

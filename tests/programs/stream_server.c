@@ -90,6 +90,19 @@ static void none(ghttp_request *r)
     ghttp_response_flush(r);
 }
 
+static void none_for_ever(ghttp_request *r)
+{
+    int result;
+
+    ghttp_response_set_status(r, 204);
+    do {
+        result = ghttp_response_event(r, NULL, NULL, "tick");
+        usleep(1000);
+    } while (result == 0);
+    if (result == -EPIPE)
+        glog_info("nobody reads a 204");
+}
+
 static void events(ghttp_request *r)
 {
     ghttp_response_event(r, NULL, NULL, "plain");
@@ -123,6 +136,7 @@ int main(void)
     ghttp_server_bind(s, "/go", go);
     ghttp_server_bind(s, "/late", late);
     ghttp_server_bind(s, "/none", none);
+    ghttp_server_bind(s, "/none_for_ever", none_for_ever);
     ghttp_server_bind(s, "/events", events);
     ghttp_server_bind(s, "/lines", lines);
     ghttp_server_bind(s, "/large", large);

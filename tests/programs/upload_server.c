@@ -80,6 +80,23 @@ static void early(ghttp_request *r)
         ghttp_response_write(r, text);
 }
 
+/* Answers with the program's own file, before the body is read. */
+static void resource(ghttp_request *r)
+{
+    static unsigned char bytes[3000000];
+    static const gres_file file = {"large.bin", bytes, sizeof(bytes), 1577836800,
+                                   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+
+    memset(bytes, 'r', sizeof(bytes));
+    ghttp_response_serve_resource(r, &file);
+}
+
+/* Answers with the file that `?path=` names, before the body is read. */
+static void file(ghttp_request *r)
+{
+    ghttp_response_serve_file(r, ghttp_request_get(r, "path"));
+}
+
 /* Flushes before, in the middle of, and behind the body, as `?at=` says. */
 static void flush(ghttp_request *r)
 {
@@ -171,6 +188,8 @@ int main(void)
     ghttp_server_bind_streaming(s, "/count", count, NULL, (uint64_t)1 << 40);
     ghttp_server_bind_streaming(s, "/small", count, NULL, 1000);
     ghttp_server_bind_streaming(s, "POST:/early", early, NULL, 0);
+    ghttp_server_bind_streaming(s, "POST:/resource", resource, NULL, 0);
+    ghttp_server_bind_streaming(s, "POST:/file", file, NULL, 0);
     ghttp_server_bind_streaming(s, "POST:/flush", flush, NULL, 0);
     ghttp_server_bind_streaming(s, "POST:/form", form, NULL, (uint64_t)1 << 40);
     ghttp_server_bind(s, "POST:/form/collected", form);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <gf/ghttp/engine/service.h>
+#include <gf/ghttp/message/proxies.h>
 #include <gf/ghttp/message/request.h>
 #include <gf/ghttp/server/access_line.h>
 
@@ -52,9 +53,14 @@ static size_t make(enum gf_access_format format)
 
 Test(access_line, of_a_client_behind_a_proxy_has_both_addresses)
 {
+    struct gf_field behind_proxy[3] = {fields[0], fields[1], {"X-Forwarded-For", "192.0.2.7"}};
+    struct gf_proxies *proxies;
+    char error[64];
     cJSON *json;
 
-    request.client_ip = "192.0.2.7";
+    request.headers = (struct gf_fields){.items = behind_proxy, .count = 3};
+    cr_assert(zero(int, gf_proxies_new("127.0.0.1", &proxies, error, sizeof(error))));
+    request.proxies = proxies;
     make(GF_ACCESS_GOFRAME);
     cr_expect(eq(str, line,
                  "2026-11-22 10:20:30.007 200 \"GET http example.org /a?b=1 HTTP/1.1\" 0.001, 192.0.2.7, "
@@ -69,9 +75,10 @@ Test(access_line, of_a_client_behind_a_proxy_has_both_addresses)
     cr_expect(eq(str, cJSON_GetStringValue(cJSON_GetObjectItem(json, "ip")), "192.0.2.7"));
     cr_expect(eq(str, cJSON_GetStringValue(cJSON_GetObjectItem(json, "peer")), "127.0.0.1"));
     cJSON_Delete(json);
-    request.client_ip = "127.0.0.1";
+    behind_proxy[2].value = "127.0.0.1";
     make(GF_ACCESS_JSON);
     cr_expect(eq(ptr, strstr(line, "peer"), NULL));
+    gf_proxies_free(proxies);
 }
 
 Test(access_line, goframe)

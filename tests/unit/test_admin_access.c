@@ -361,7 +361,7 @@ Test(admin_access, counts_wrong_tokens_of_each_client)
     cr_expect(eq(int, check(), 429), "it is not looked at any more");
     set_header("Authorization", NULL);
     cr_expect(eq(int, check_cookie(cookie), 0), "who is in stays in");
-    request.remote_ip = NULL;
+    request.remote_ip = request.client_ip = NULL;
     set_peer("203.0.113.10");
     set_header("Authorization", "Bearer s3cret");
     cr_expect(eq(int, check(), 0));

@@ -1,5 +1,6 @@
 /* The chain: what a server answers by itself, and how it completes what a handler has made. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <gf/ghttp/message/arena.h>
@@ -172,6 +173,70 @@ Test(chain, completes_what_the_handler_made)
         run(cases[i].target);
         cr_expect(ghttp_response_status(&r) == cases[i].status, "%s", cases[i].target);
         cr_expect(body_is(cases[i].body) && header_is("Content-Type", cases[i].type), "%s", cases[i].target);
+    }
+}
+
+static void say_nothing(ghttp_request *request)
+{
+    (void)request;
+}
+
+static void write_nothing(ghttp_request *request)
+{
+    ghttp_response_write(request, "");
+}
+
+static void set_200(ghttp_request *request)
+{
+    ghttp_response_set_status(request, 200);
+}
+
+static void set_one_header(ghttp_request *request)
+{
+    ghttp_response_set_header(request, "X-A", "");
+}
+
+static void set_cookie(ghttp_request *request)
+{
+    ghttp_response_set_cookie_with(request, &(struct ghttp_cookie){.name = "a"});
+}
+
+static void serve_empty_resource(ghttp_request *request)
+{
+    static const gres_file file = {"empty", (const unsigned char *)"", 0, 1577836800,
+                                   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+
+    ghttp_response_serve_resource(request, &file);
+}
+
+static void ask_and_take_back(ghttp_request *request)
+{
+    ghttp_request_get(request, "a");
+    ghttp_request_exit(request);
+    ghttp_response_set_header(request, "X-A", NULL);
+    ghttp_response_clear(request);
+}
+
+Test(chain, a_handler_that_answers_nothing_has_failed)
+{
+    ghttp_handler *const silent[] = {say_nothing, ask_and_take_back};
+    ghttp_handler *const terse[] = {write_nothing, set_200, set_one_header, set_cookie, serve_empty_resource};
+    char pattern[32];
+
+    chain.tells_places = true;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(pattern, sizeof(pattern), "/silent/%zu", i);
+        add_route(pattern, silent[i], NULL);
+        run(pattern);
+        cr_expect(ghttp_response_status(&r) == 500 && body_is("Internal Server Error"), "%zu", i);
+        cr_expect(strstr(logged, "failed: the handler returned without answering; route ALL:/silent/"), "%s", logged);
+    }
+    logged[0] = '\0';
+    for (size_t i = 0; i < sizeof(terse) / sizeof(*terse); i++) {
+        snprintf(pattern, sizeof(pattern), "/terse/%zu", i);
+        add_route(pattern, terse[i], NULL);
+        run(pattern);
+        cr_expect(ghttp_response_status(&r) == 200 && body_is("") && !*logged, "%zu: %s", i, logged);
     }
 }
 

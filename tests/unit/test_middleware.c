@@ -256,6 +256,7 @@ Test(middleware, responses_have_one_shape)
         {"/status?status=302", "", "(none)"},
         {"/status?type=text/event-stream;charset=utf-8", "", "text/event-stream;charset=utf-8"},
         {"/hello", "hello", "text/plain; charset=utf-8"},
+        {"/", "{\"code\":0,\"message\":\"OK\",\"data\":null}", "application/json"},
     };
 
     use(ghttp_middleware_response, NULL, nothing);
@@ -318,6 +319,18 @@ Test(middleware, bodies_must_be_json)
         cr_expect(eq(int, r.response.status, cases[i].status), "%s", cases[i].body);
         cr_expect(eq(int, served, cases[i].status == 200), "%s", cases[i].body);
     }
+}
+
+/* It is not there yet when the middleware runs. */
+Test(middleware, bodies_that_handlers_read_themselves_are_theirs_to_judge)
+{
+    use(ghttp_middleware_json_body, NULL, hello);
+    begin_request();
+    r.method = "POST";
+    r.streamed = true;
+    run();
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(int, served, 1));
 }
 
 /* ---- authentication ---- */
@@ -637,6 +650,30 @@ Test(middleware, gzip_leaves_alone_what_is_compressed_already)
     cr_expect(eq(str, header("Vary"), "origin, accept-encoding"));
 }
 
+static void text_among_many_headers(ghttp_request *request)
+{
+    char name[16];
+
+    for (int i = 0; i < 63; i++) {
+        snprintf(name, sizeof(name), "X-%d", i);
+        ghttp_response_set_header(request, name, "x");
+    }
+    text(request);
+}
+
+/* Whatever goes wrong, the body as it is is a right answer. */
+Test(middleware, without_room_for_its_headers_nothing_is_compressed)
+{
+    use(ghttp_middleware_compress, NULL, text_among_many_headers);
+    cr_expect(not(is_compressed("/?name=X-63&value=full", "gzip")), "no room for Vary");
+    cr_expect(eq(int, r.response.status, 500), "nor is there for a Content-Type");
+    cr_expect(not(is_compressed("/?name=Content-Type&value=text/plain", "gzip")));
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(sz, r.response.body.size, 1024));
+    cr_expect(eq(str, header("Vary"), "(none)"));
+    cr_expect(not(is_compressed("/?name=Vary&value=Origin", "gzip")), "no room for Content-Encoding");
+}
+
 /* ---- proxies ---- */
 
 static void tell_client(ghttp_request *request)
@@ -680,6 +717,7 @@ Test(middleware, the_client_behind_named_proxies)
     ghttp_server_bind(s, "/", tell_client);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         come_from(cases[i].peer);
+        r.proxies = s->chain.proxies; /* as the engine does */
         if (cases[i].forwarded)
             add_header("X-Forwarded-For", cases[i].forwarded);
         if (cases[i].second)
@@ -695,8 +733,46 @@ Test(middleware, without_named_proxies_headers_say_nothing)
     ghttp_server_bind(s, "/", tell_client);
     come_from("127.0.0.1");
     add_header("X-Forwarded-For", "192.0.2.1");
+    add_header("X-Forwarded-Proto", "https");
     run();
     cr_expect(eq(str, body(), "127.0.0.1"));
+    cr_expect(not(ghttp_request_is_https(&r)));
+}
+
+Test(middleware, named_proxies_and_no_other_tell_the_scheme)
+{
+    cr_assert(zero(int, ghttp_server_trust_proxies(s, "10.0.0.0/8")));
+    ghttp_server_bind(s, "/", tell_client);
+    come_from("10.1.1.1");
+    r.proxies = s->chain.proxies;
+    add_header("X-Forwarded-Proto", "https");
+    run();
+    cr_expect(ghttp_request_is_https(&r));
+    come_from("11.1.1.1");
+    r.proxies = s->chain.proxies;
+    add_header("X-Forwarded-Proto", "https");
+    run();
+    cr_expect(not(ghttp_request_is_https(&r)));
+}
+
+/* The last one that fits, and what comes after it. */
+Test(middleware, lists_of_proxies_end_somewhere)
+{
+    char list[257 * 16] = "";
+    size_t length = 0;
+
+    for (int i = 0; i < 255; i++)
+        length += (size_t)snprintf(list + length, sizeof(list) - length, "10.0.0.%d,", i);
+    snprintf(list + length, sizeof(list) - length, "10.0.0.300");
+    cr_expect(eq(int, ghttp_server_trust_proxies(s, list), -EINVAL));
+    cr_expect(ne(ptr, strstr(ghttp_server_error(s), "\"10.0.0.300\" is no address"), NULL));
+    s->error[0] = '\0';
+    snprintf(list + length, sizeof(list) - length, "10.0.1.1");
+    cr_expect(zero(int, ghttp_server_trust_proxies(s, list)));
+    snprintf(list + length, sizeof(list) - length, "10.0.1.1 10.0.1.2");
+    cr_expect(eq(int, ghttp_server_trust_proxies(s, list), -EINVAL));
+    cr_expect(ne(ptr, strstr(ghttp_server_error(s), "\"10.0.1.2\" is one network too many; 256 fit"), NULL));
+    s->error[0] = '\0';
 }
 
 Test(middleware, lists_of_proxies_that_are_none)
@@ -712,6 +788,27 @@ Test(middleware, lists_of_proxies_that_are_none)
     }
     s->error[0] = '\0';
     cr_expect(zero(int, ghttp_server_trust_proxies(s, "0.0.0.0/0,::/0")));
+}
+
+/* Which of them is wrong, and why, also at the end of a list that is full. */
+static void expect_last_of(int count, const char *last, const char *reason)
+{
+    char list[8192] = "";
+
+    for (int i = 1; i < count; i++)
+        snprintf(list + strlen(list), sizeof(list) - strlen(list), "10.0.0.%d,", i % 256);
+    snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s", last);
+    s->error[0] = '\0';
+    cr_expect(eq(int, ghttp_server_trust_proxies(s, list), reason ? -EINVAL : 0), "%d", count);
+    if (reason)
+        cr_expect(not(zero(ptr, strstr(ghttp_server_error(s), reason))), "%s", ghttp_server_error(s));
+}
+
+Test(middleware, lists_of_proxies_that_are_full)
+{
+    expect_last_of(256, "nowhere", "\"nowhere\" is no address and no network");
+    expect_last_of(257, "10.1.1.1", "\"10.1.1.1\" is one network too many; 256 fit");
+    expect_last_of(256, "10.1.1.1", NULL);
 }
 
 /* ---- other codings ---- */
@@ -846,6 +943,43 @@ Test(middleware, a_handler_that_reads_its_body_itself_is_answered_for_when_it_re
     cr_expect(eq(int, r.response.status, 504));
     cr_expect(eq(str, body(), "late"));
     cr_expect(eq(int, served, 1));
+}
+
+static void outstay_with_headers(ghttp_request *request)
+{
+    ghttp_response_set_header(request, "Content-Encoding", "br");
+    ghttp_response_set_header(request, "ETag", "\"x\"");
+    ghttp_response_set_header(request, "X-Request-Id", "7");
+    ghttp_response_redirect(request, "/elsewhere", 303);
+    outstay(request);
+}
+
+static void outstay_and_fail(ghttp_request *request)
+{
+    outstay(request);
+    ghttp_response_fail(request, "too late");
+}
+
+Test(middleware, nothing_of_an_answer_that_came_too_late_describes_the_limits)
+{
+    static const ghttp_timeout limit = {.ms = 20};
+
+    use(ghttp_middleware_timeout, &limit, outstay_with_headers);
+    ghttp_server_bind(s, "/fail", outstay_and_fail);
+    begin_request();
+    r.streamed = true;
+    run();
+    cr_expect(eq(int, r.response.status, 503));
+    cr_expect(eq(str, body(), "Service Unavailable"));
+    cr_expect(eq(str, header("Location"), "(none)"));
+    cr_expect(eq(str, header("ETag"), "(none)"));
+    cr_expect(eq(str, header("Content-Encoding"), "(none)"));
+    cr_expect(eq(str, header("X-Request-Id"), "7"));
+    begin_request();
+    r.target = "/fail";
+    r.streamed = true;
+    run();
+    cr_expect(eq(int, r.response.status, 500), "a failure is one, however late");
 }
 
 Test(middleware, a_time_limit_without_one_is_a_500)

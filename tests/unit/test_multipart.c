@@ -360,3 +360,51 @@ Test(multipart, saved_in_the_folder_and_never_over_another_file)
     snprintf(command, sizeof(command), "rm -rf %s", folder);
     cr_expect(system(command) == 0);
 }
+
+/* Whether it is "folder/" with 32 hexadecimal digits and this extension. */
+static bool is_random(const char *path, const char *folder, const char *extension)
+{
+    size_t size = strlen(folder);
+    return strncmp(path, folder, size) == 0 && path[size] == '/' && strspn(path + size + 1, "0123456789abcdef") == 32 &&
+           is(path + size + 33, extension);
+}
+
+Test(multipart, saved_as_the_program_says)
+{
+    char folder[] = "/tmp/gf-upload-XXXXXX", path[256], second[256], command[300];
+    mode_t mode = 0;
+    cr_assert(mkdtemp(folder) != NULL);
+    const ghttp_upload *upload = upload_named("a.txt");
+    cr_assert(ghttp_upload_save_as(upload, folder, "mine.dat", path, sizeof(path)) == 0);
+    snprintf(command, sizeof(command), "%s/mine.dat", folder);
+    cr_expect(is(path, command) && is(read_whole(path, &mode), "data") && mode == 0600);
+    path[0] = 'x';
+    cr_expect(ghttp_upload_save_as(upload, folder, "mine.dat", path, sizeof(path)) == -EEXIST && path[0] == 'x');
+    static const char *const bad[] = {"", ".", "..", "a/b", "/etc/x", "../x"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        cr_expect(ghttp_upload_save_as(upload, folder, bad[i], NULL, 0) == -EINVAL, "%s", bad[i]);
+    static char longest[257];
+    memset(longest, 'a', 256);
+    cr_expect(ghttp_upload_save_as(upload, folder, longest, NULL, 0) == -ENAMETOOLONG);
+    longest[255] = '\0';
+    cr_expect(ghttp_upload_save_as(upload, folder, longest, NULL, 0) == 0);
+    cr_expect(ghttp_upload_save_as(NULL, folder, "x", NULL, 0) == -EINVAL);
+    cr_expect(ghttp_upload_save_as(upload, "", "x", NULL, 0) == -EINVAL);
+
+    cr_assert(ghttp_upload_save_as(upload, folder, NULL, path, sizeof(path)) == 0);
+    cr_assert(ghttp_upload_save_as(upload, folder, NULL, second, sizeof(second)) == 0);
+    cr_expect(is_random(path, folder, ".txt") && is_random(second, folder, ".txt"), "%s %s", path, second);
+    cr_expect(strcmp(path, second) != 0 && is(read_whole(path, &mode), "data") && mode == 0600);
+    static const char *const names[][2] = {{"a", ""},
+                                           {"a.", ""},
+                                           {"a.p-g", ""},
+                                           {"a.tar.gz", ".gz"},
+                                           {"a.12345678901234567", ""},
+                                           {"x.0123456789abcdef", ".0123456789abcdef"}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        cr_assert(ghttp_upload_save_as(upload_named(names[i][0]), folder, NULL, path, sizeof(path)) == 0);
+        cr_expect(is_random(path, folder, names[i][1]), "%s: %s", names[i][0], path);
+    }
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    cr_expect(system(command) == 0);
+}

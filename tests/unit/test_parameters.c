@@ -57,6 +57,26 @@ Test(parameters, of_the_query)
     cr_expect(!r.query_bad && r.query_fields.count == 7);
 }
 
+/* A form's values have the request's memory, and no more. */
+Test(parameters, of_a_form_that_outgrow_their_memory_make_it_malformed)
+{
+    static char value[1 << 19];
+
+    for (int halves = 1; halves <= 2; halves++) {
+        gf_request_finish(&r);
+        gf_arena_free(arena);
+        arena = gf_arena_new(1 << 20);
+        gf_request_init(&r, arena, 4 << 20);
+        gf_fields_add(&r.headers, arena, "Content-Type", FORM);
+        gf_buffer_append(&r.body, "b=1&a=", 6);
+        memset(value, 'x', sizeof(value));
+        for (int i = 0; i < halves; i++)
+            gf_buffer_append(&r.body, value, sizeof(value));
+        cr_expect(is(ghttp_request_form(&r, "b"), halves == 1 ? "1" : NULL), "%d", halves);
+        cr_expect(ghttp_request_is_malformed(&r) == (halves == 2), "%d", halves);
+    }
+}
+
 Test(parameters, of_a_form)
 {
     static const struct {

@@ -99,6 +99,50 @@ Test(response, headers_are_replaced_and_taken_away)
     cr_expect(ghttp_response_set_header(&r, "Connection", "Close") == 0);
 }
 
+/* The values of a name, with a bar behind each. */
+static const char *values_of(const char *name)
+{
+    static char text[256];
+    text[0] = '\0';
+    for (size_t i = 0; i < r.response.headers.count; i++)
+        if (strcmp(r.response.headers.items[i].name, name) == 0)
+            strcat(strcat(text, r.response.headers.items[i].value), "|");
+    return text;
+}
+
+Test(response, headers_are_added)
+{
+    cr_expect(ghttp_response_add_header(&r, "Link", "<a>") == 0);
+    cr_expect(ghttp_response_set_header(&r, "X-A", "1") == 0);
+    cr_expect(ghttp_response_add_header(&r, "Link", "<b>") == 0);
+    cr_expect(ghttp_response_add_header(&r, "Link", "<c>") == 0);
+    cr_expect(strcmp(values_of("Link"), "<a>|<b>|<c>|") == 0, "%s", values_of("Link"));
+    cr_expect(ghttp_response_set_header(&r, "link", "<d>") == 0, "replaces all");
+    cr_expect(r.response.headers.count == 2 && header_is("Link", "<d>") && header_is("X-A", "1"));
+    cr_expect(ghttp_response_add_header(&r, "Link", "<e>") == 0);
+    cr_expect(ghttp_response_set_header(&r, "Link", NULL) == 0 && r.response.headers.count == 1);
+    cr_expect(ghttp_response_add_header(&r, "Vary", "") == 0);
+    cr_expect(ghttp_response_add_header(&r, "vary", "Accept") == 0);
+    cr_expect(ghttp_response_add_header(&r, "vary", "Origin") == 0);
+    cr_expect(strcmp(values_of("vary"), "Accept, Origin|") == 0, "one line: %s", values_of("vary"));
+}
+
+Test(response, headers_are_not_added_where_one_is_all)
+{
+    cr_expect(ghttp_response_add_header(&r, "content-type", "text/html") == 0);
+    cr_expect(ghttp_response_add_header(&r, "Content-Type", "text/plain") == -EEXIST);
+    cr_expect(header_is("Content-Type", "text/html") && r.response.headers.count == 1);
+    cr_expect(ghttp_response_add_header(&r, "X-A", NULL) == -EINVAL);
+    cr_expect(ghttp_response_add_header(&r, "X-A", "a\nb") == -EINVAL);
+    cr_expect(ghttp_response_add_header(&r, "Content-Length", "1") == -EINVAL);
+    cr_expect(ghttp_response_add_header(&r, "Connection", "keep-alive") == -EINVAL);
+    for (int i = 1; i < 64; i++)
+        cr_assert(ghttp_response_add_header(&r, "X-A", "v") == 0);
+    cr_expect(ghttp_response_add_header(&r, "X-A", "v") == -ENOSPC);
+    r.response.sent = true;
+    cr_expect(ghttp_response_add_header(&r, "X-A", "v") == -EALREADY);
+}
+
 Test(response, headers_that_http_does_not_allow)
 {
     static const struct {
@@ -144,6 +188,47 @@ Test(response, headers_are_bounded)
     value[300] = '\0';
     cr_expect(ghttp_response_set_header(&r, "X-B", value) == -E2BIG);
     cr_expect(r.response.headers.count == 1);
+}
+
+Test(response, goes_back_to_pages_of_the_same_host_only)
+{
+    static const struct {
+        const char *referer, *location;
+    } cases[] = {
+        {"http://shop.example:81/cart?item=7", "/cart?item=7"},
+        {"https://SHOP.example:81/cart", "/cart"},
+        {"http://shop.example:81/", "/"},
+        {"http://shop.example:81", "/"},
+        {NULL, "/"},
+        {"", "/"},
+        {"/cart", "/"},
+        {"http://shop.example/cart", "/"},
+        {"http://shop.example:810/cart", "/"},
+        {"http://evil.example/cart", "/"},
+        {"http://shop.example:81@evil.example/cart", "/"},
+        {"http://shop.example:81.evil.example/cart", "/"},
+        {"http://shop.example:81//evil.example/", "/"},
+        {"http://shop.example:81/\\evil.example/", "/"},
+        {"http://shop.example:81/a\tb", "/"},
+        {"javascript://shop.example:81/x", "/"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        end();
+        begin();
+        gf_fields_add(&r.headers, arena, "Host", "shop.example:81");
+        if (cases[i].referer)
+            gf_fields_add(&r.headers, arena, "Referer", cases[i].referer);
+        ghttp_response_redirect_back(&r, 303);
+        cr_expect(header_is("Location", cases[i].location), "%s", cases[i].referer);
+        cr_expect(ghttp_response_status(&r) == 303 && !r.response.failed, "%s", cases[i].referer);
+    }
+}
+
+Test(response, goes_back_nowhere_where_no_host_is_known)
+{
+    gf_fields_add(&r.headers, arena, "Referer", "http:///cart");
+    ghttp_response_redirect_back(&r, 0);
+    cr_expect(header_is("Location", "/") && ghttp_response_status(&r) == 302);
 }
 
 Test(response, as_json)

@@ -86,6 +86,11 @@ static void expect_all(const struct expectation *cases, size_t count)
 
 #define EXPECT_ALL(cases) expect_all(cases, sizeof(cases) / sizeof(*cases))
 
+static bool is_route(const char *raw_path, const char *pattern)
+{
+    return strcmp(route(raw_path), pattern) == 0;
+}
+
 Test(router, what_the_kinds_of_segments_match)
 {
     static const char *const patterns[] = {
@@ -181,6 +186,34 @@ Test(router, the_more_specific_wins)
         gf_router_free(router);
         router = gf_router_new();
     }
+}
+
+/* Segment by segment from the left, as GoFrame's tree does: the deeper one goes first only where they agree so far. */
+Test(router, the_first_segment_that_differs_decides_and_not_the_depth)
+{
+    add_route("/:a/b/c");
+    add_route("/x/d");
+    cr_expect(is_route("/x/b/c", "/:a/b/c"), "a branch in which nothing fits is left again");
+    add_route("/x/*rest");
+    cr_expect(is_route("/x/b/c", "/x/*rest"));
+    cr_expect(is_route("/y/b/c", "/:a/b/c"));
+    add_route("/x/:a/c");
+    cr_expect(is_route("/x/b/c", "/x/:a/c"));
+    cr_expect(is_route("/x/b/d", "/x/*rest"));
+}
+
+Test(router, templates_at_one_place_are_bounded)
+{
+    char text[32];
+
+    for (int i = 0; i < 128; i++) {
+        snprintf(text, sizeof(text), "/a/{x}.%d", i);
+        add_route(text);
+    }
+    add_route("/b/{x}.128");
+    cr_expect(gf_router_bind(router, "/a/{x}.128", handler, NULL, error, sizeof(error)) < 0);
+    cr_expect(strstr(error, "128 {field} segments at one place") != NULL, "%s", error);
+    cr_expect(is_route("/a/y.127", "/a/{x}.127"));
 }
 
 Test(router, the_methods_of_a_path)

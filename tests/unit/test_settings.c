@@ -180,6 +180,44 @@ Test(settings, texts_are_copied_and_bounded)
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
 
+static char *formatted(const char *key)
+{
+    static char text[512];
+
+    strcpy(text, "untouched");
+    cr_expect(zero(int, gf_settings_format(&settings, gf_settings_find(key), text, sizeof(text))));
+    return text;
+}
+
+/* What is read can be set again, and is the same then. */
+Test(settings, are_told_as_they_are_set)
+{
+    cr_expect(eq(str, formatted("keepAlive"), "true"));
+    cr_expect(eq(str, formatted("clientMaxBodySize"), "8388608"));
+    cr_expect(eq(str, formatted("readTimeout"), "60000ms"));
+    cr_expect(eq(str, formatted("sessionRedisMaxActive"), "16"));
+    cr_expect(eq(str, formatted("serverAgent"), "GoFrame HTTP Server"));
+    for (size_t i = 0; i < gf_setting_count; i++) {
+        char *before = strdup(formatted(gf_setting_table[i].key));
+
+        cr_expect(zero(int, set(gf_setting_table[i].key, before)), "%s", gf_setting_table[i].key);
+        cr_expect(eq(str, formatted(gf_setting_table[i].key), before));
+        free(before);
+    }
+}
+
+Test(settings, are_told_where_there_is_room)
+{
+    const struct gf_setting *row = gf_settings_find("keepAlive");
+    char text[8] = "before";
+
+    cr_expect(eq(int, gf_settings_format(&settings, row, text, 4), -ENOSPC));
+    cr_expect(eq(int, gf_settings_format(&settings, row, NULL, 0), -ENOSPC));
+    cr_expect(eq(str, text, "before"));
+    cr_expect(zero(int, gf_settings_format(&settings, row, text, 5)));
+    cr_expect(eq(str, text, "true"));
+}
+
 Test(settings, keys_are_folded)
 {
     static const char *const spellings[] = {"maxHeaderBytes", "maxheaderbytes", "MAX_HEADER_BYTES", "max-header-bytes",

@@ -422,7 +422,7 @@ Test(stages, mistakes_with_groups_are_sentences)
     cr_expect(eq(int, ghttp_group_get(g, "x", hello), -EINVAL));
     expect_error("ghttp_group_get(): pattern \"x\": the path must begin with '/'");
     cr_expect(eq(int, ghttp_group_get(g, "POST:/x", hello), -EINVAL));
-    expect_error("the path must begin with '/'");
+    expect_error("pattern \"POST:/x\": the call says the method; patterns with one are for ghttp_group_bind()");
     cr_expect(eq(int, ghttp_group_bind(g, "BREW:/x", hello), -EINVAL));
     expect_error("no method");
     cr_expect(eq(int, ghttp_group_bind(g, "/x@other.org", hello), -EINVAL));
@@ -449,6 +449,7 @@ Test(stages, a_group_that_failed_bears_every_call)
     cr_expect(eq(int, ghttp_group_trace(NULL, "/x", hello), -EINVAL));
     cr_expect(eq(int, ghttp_group_connect(NULL, "/x", hello), -EINVAL));
     cr_expect(eq(int, ghttp_group_bind_table(NULL, NULL), -EINVAL));
+    cr_expect(eq(int, ghttp_group_bind_hook(NULL, "/x", GHTTP_HOOK_AFTER_SERVE, a), -EINVAL));
 }
 
 static void tell_arg(ghttp_request *request)
@@ -574,6 +575,30 @@ Test(stages, after_output_nothing_can_be_changed)
     cr_expect(not(r.response.failed));
 }
 
+static const gres_file late_file = {"late.html", (const unsigned char *)"late", 4, 1577836800,
+                                    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+
+static void late_files(ghttp_request *request)
+{
+    cr_expect(eq(int, ghttp_response_serve_file(request, "/proc/self/cmdline"), -EALREADY));
+    cr_expect(eq(int, ghttp_response_serve_file(request, "/none"), -EALREADY));
+    cr_expect(eq(int, ghttp_response_serve_download(request, "/proc/self/cmdline", "x"), -EALREADY));
+    cr_expect(eq(int, ghttp_response_serve_resource(request, &late_file), -EALREADY));
+}
+
+/* The answer is on its way: a file that comes too late must not make an error of it. */
+Test(stages, files_that_come_after_the_output_change_nothing)
+{
+    expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_AFTER_OUTPUT, late_files));
+    expect_bound(ghttp_server_bind(s, "/", hello));
+    expect_run("GET", "/", "hello");
+    cr_expect(eq(int, r.response.status, 200));
+    cr_expect(eq(str, body(), "hello"));
+    cr_expect(eq(sz, r.response.headers.count, 1));
+    cr_expect(r.response.final);
+    cr_expect(not(gf_response_has_file(&r)));
+}
+
 static void see_final(ghttp_request *request)
 {
     char text[16];
@@ -587,6 +612,60 @@ Test(stages, after_output_a_failed_response_is_seen_as_the_500_that_it_became)
     expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_AFTER_OUTPUT, see_final));
     expect_bound(ghttp_server_bind(s, "/", set_status));
     expect_run("GET", "/?status=99", "500");
+}
+
+static void tell_hook(ghttp_request *request)
+{
+    note(ghttp_request_arg(request) ? ghttp_request_arg(request) : "none");
+}
+
+Test(stages, hooks_of_groups_are_below_their_prefix)
+{
+    ghttp_group *g = ghttp_server_group(s, "/api"), *inner = ghttp_group_group(g, "/users@example.org");
+
+    expect_bound(ghttp_group_bind_hook(g, "/*", GHTTP_HOOK_BEFORE_SERVE, before));
+    expect_bound(ghttp_group_bind_hook(g, "", GHTTP_HOOK_BEFORE_SERVE, before2));
+    expect_bound(ghttp_group_bind_hook_with(inner, "GET:/:id", GHTTP_HOOK_AFTER_SERVE, tell_hook, "inner"));
+    expect_bound(ghttp_server_bind(s, "/api/users/:id", hello));
+    expect_run("GET", "/api", "before2 before");
+    expect_run("GET", "/other", "");
+    expect_run("GET", "/api/users/7", "before hello");
+    cr_expect(eq(str, run_at("example.org", "/api/users/7"), "before hello inner"));
+    cr_expect(eq(int, ghttp_group_bind_hook(g, NULL, GHTTP_HOOK_AFTER_SERVE, a), -EINVAL));
+    cr_expect(eq(int, ghttp_group_bind_hook(g, "x", GHTTP_HOOK_AFTER_SERVE, a), -EINVAL));
+    cr_expect(not(zero(ptr, strstr(ghttp_server_error(s), "ghttp_group_bind_hook(): the pattern is NULL"))), "%s",
+              ghttp_server_error(s));
+}
+
+Test(stages, hooks_and_statuses_have_arguments)
+{
+    expect_bound(ghttp_server_bind_hook_with(s, "/*", GHTTP_HOOK_BEFORE_SERVE, tell_hook, "hook"));
+    expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_BEFORE_SERVE, tell_hook));
+    expect_bound(ghttp_server_bind_status_with(s, 404, tell_hook, "status"));
+    expect_bound(ghttp_server_bind_status_domain_with(s, 404, "example.org", tell_hook, "domain"));
+    expect_run("GET", "/absent", "hook none status");
+    cr_expect(eq(str, run_at("example.org", "/absent"), "hook none domain status"));
+}
+
+static void tell_pattern(ghttp_request *request)
+{
+    note(ghttp_request_route(request) ? ghttp_request_route(request) : "none");
+    ghttp_request_next(request);
+}
+
+Test(stages, the_route_is_known_to_all)
+{
+    ghttp_group *g = ghttp_server_group(s, "/api");
+
+    expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_BEFORE_SERVE, tell_pattern));
+    expect_bound(ghttp_server_use(s, tell_pattern));
+    expect_bound(ghttp_server_bind_hook(s, "/*", GHTTP_HOOK_AFTER_OUTPUT, tell_pattern));
+    expect_bound(ghttp_group_get(g, "/users/:id", tell_pattern));
+    expect_bound(ghttp_server_bind(s, "/x@localhost", tell_pattern));
+    expect_run("GET", "/api/users/7", "GET:/api/users/:id GET:/api/users/:id GET:/api/users/:id GET:/api/users/:id");
+    expect_run("GET", "/x", "/x@localhost /x@localhost /x@localhost /x@localhost");
+    expect_run("GET", "/absent", "none none none");
+    expect_run("POST", "/api/users/7", "none none none");
 }
 
 /* ---- the ways out ---- */
@@ -646,6 +725,82 @@ Test(stages, exit_hook_skips_those_of_the_same_moment)
     expect_bound(ghttp_server_bind_hook(s, "/h", GHTTP_HOOK_BEFORE_SERVE, leave_hooks));
     expect_bound(ghttp_server_bind_hook(s, "/h", GHTTP_HOOK_AFTER_OUTPUT, leave_hooks));
     expect_run("GET", "/h", "leave-hooks a hello /a served output leave-hooks");
+}
+
+WORD(watch_silently)
+
+static void tag(ghttp_request *request)
+{
+    ghttp_response_set_header(request, "X-Before", "1");
+    ghttp_request_next(request);
+    ghttp_response_set_header(request, "X-Behind", "1");
+}
+
+static void answer_first(ghttp_request *request)
+{
+    ghttp_response_write(request, "first");
+    ghttp_request_next(request);
+}
+
+static void answer_for_silence(ghttp_request *request)
+{
+    ghttp_request_next(request);
+    ghttp_response_writef(request, "%s", (const char *)ghttp_request_value(request, "answer"));
+}
+
+static void leave_a_value(ghttp_request *request)
+{
+    ghttp_request_set_value(request, "answer", "of the middleware");
+}
+
+static void expect_failure(const char *target, const char *why)
+{
+    run("GET", target);
+    cr_expect(eq(int, r.response.status, 500), "%s", target);
+    cr_expect(eq(str, body(), "Internal Server Error"), "%s", target);
+    cr_expect(not(zero(ptr, strstr(logged, why))), "%s: %s", target, logged);
+}
+
+static void expect_success(const char *target, const char *text)
+{
+    run("GET", target);
+    cr_expect(eq(int, r.response.status, 200), "%s", target);
+    cr_expect(eq(str, body(), (char *)text), "%s", target);
+    cr_expect(eq(str, logged, ""), "%s", target);
+}
+
+/* What is round a handler sets headers for any answer, so these are none. */
+Test(stages, a_handler_that_answers_nothing_has_failed_whatever_headers_are_set_round_it)
+{
+    expect_bound(ghttp_server_use(s, tag));
+    expect_bound(ghttp_server_bind_hook(s, "/hook", GHTTP_HOOK_BEFORE_SERVE, answer_first));
+    expect_bound(ghttp_server_bind_hook(s, "/behind", GHTTP_HOOK_AFTER_SERVE, answer_first));
+    expect_bound(ghttp_server_bind_middleware(s, "/first", answer_first));
+    expect_bound(ghttp_server_bind_middleware(s, "/value", answer_for_silence));
+    expect_bound(ghttp_server_bind(s, "/:any", watch_silently));
+    expect_bound(ghttp_server_bind(s, "/value", leave_a_value));
+    expect_bound(ghttp_server_bind(s, "/leave", leave));
+    expect_failure("/x", "the response to GET /x failed: the handler returned without answering");
+    cr_expect(eq(str, header("X-Before"), "1"));
+    expect_failure("/leave", "the handler returned without answering");
+    expect_success("/hook", "first");
+    expect_success("/behind", "first");
+    expect_success("/first", "first");
+    expect_success("/value", "of the middleware");
+}
+
+Test(stages, who_leaves_before_the_handler_has_to_answer)
+{
+    expect_bound(ghttp_server_bind_hook(s, "/h", GHTTP_HOOK_BEFORE_SERVE, leave));
+    expect_bound(ghttp_server_bind_hook(s, "/a", GHTTP_HOOK_BEFORE_SERVE, leave_all));
+    expect_bound(ghttp_server_bind_hook(s, "/b", GHTTP_HOOK_BEFORE_SERVE, answer_first));
+    expect_bound(ghttp_server_bind_hook(s, "/b", GHTTP_HOOK_BEFORE_SERVE, leave));
+    expect_bound(ghttp_server_bind_middleware(s, "/m", watch_silently));
+    expect_bound(ghttp_server_bind(s, "/*", hello));
+    expect_failure("/h", "the handler was not reached, and nobody else has answered");
+    expect_failure("/a", "the handler was not reached");
+    expect_failure("/m", "the handler was not reached");
+    expect_success("/b", "first");
 }
 
 static void fail_late(ghttp_request *request)
@@ -766,6 +921,15 @@ Test(stages, a_status_has_handlers_host_first)
     cr_expect(eq(str, run_at("localhost", "/absent"), "watch page more"));
 }
 
+Test(stages, a_status_handler_is_for_a_list_of_hosts)
+{
+    expect_bound(ghttp_server_bind_status_domain(s, 404, "a.example, B.example", watch_host));
+    expect_bound(ghttp_server_bind_status_domain(s, 404, "default", watch));
+    cr_expect(eq(str, run_at("a.example", "/absent"), "watch_host watch"));
+    cr_expect(eq(str, run_at("b.example", "/absent"), "watch_host watch"));
+    cr_expect(eq(str, run_at("c.example", "/absent"), "watch"));
+}
+
 static void json(ghttp_request *request)
 {
     ghttp_response_set_header(request, "Content-Type", "application/json");
@@ -789,6 +953,74 @@ Test(stages, a_status_handler_that_writes_replaces_body_and_type)
     expect_run("GET", "/", "more");
     cr_expect(eq(str, body(), "!"));
     cr_expect(eq(str, header("Content-Type"), "text/plain; charset=utf-8"));
+}
+
+static const char *const of_body[] = {"Content-Encoding", "Content-Disposition", "Content-Language", "ETag",
+                                      "Last-Modified",    "Accept-Ranges",       "Content-Range"};
+static const char *const of_answer[] = {"Location", "Cache-Control", "Vary", "X-Other"};
+
+static void described(ghttp_request *request)
+{
+    for (size_t i = 0; i < sizeof(of_body) / sizeof(*of_body); i++)
+        ghttp_response_set_header(request, of_body[i], "old");
+    for (size_t i = 0; i < sizeof(of_answer) / sizeof(*of_answer); i++)
+        ghttp_response_set_header(request, of_answer[i], "old");
+    ghttp_response_set_cookie_with(request, &(struct ghttp_cookie){.name = "seen"});
+    set_status(request);
+}
+
+static void expect_headers(const char *of_the_body)
+{
+    for (size_t i = 0; i < sizeof(of_body) / sizeof(*of_body); i++)
+        cr_expect(eq(str, header(of_body[i]), (char *)of_the_body), "%s", of_body[i]);
+    for (size_t i = 0; i < sizeof(of_answer) / sizeof(*of_answer); i++)
+        cr_expect(eq(str, header(of_answer[i]), "old"), "%s", of_answer[i]);
+    cr_expect(eq(str, header("Set-Cookie"), "seen="));
+}
+
+static void with_version(ghttp_request *request)
+{
+    ghttp_response_set_header(request, "ETag", "\"page\"");
+    page(request);
+}
+
+Test(stages, a_status_handler_that_writes_takes_the_headers_of_the_old_body_away)
+{
+    expect_bound(ghttp_server_bind_status(s, 404, more_page));
+    expect_bound(ghttp_server_bind_status(s, 302, more_page));
+    expect_bound(ghttp_server_bind_status(s, 410, with_version));
+    expect_bound(ghttp_server_bind(s, "/", described));
+    run("GET", "/?status=404&body=old");
+    cr_expect(eq(str, body(), "!"));
+    expect_headers("(none)");
+    run("GET", "/?status=302");
+    expect_headers("(none)");
+    run("GET", "/?status=410&body=old");
+    cr_expect(eq(str, header("ETag"), "\"page\""), "its own");
+    cr_expect(eq(str, header("Content-Type"), "text/html"));
+    cr_expect(eq(str, header("Content-Encoding"), "(none)"));
+}
+
+Test(stages, a_status_handler_that_writes_nothing_leaves_the_headers_of_the_body)
+{
+    expect_bound(ghttp_server_bind_status(s, 404, watch));
+    expect_bound(ghttp_server_bind(s, "/", described));
+    run("GET", "/?status=404&body=old");
+    cr_expect(eq(str, body(), "old"));
+    expect_headers("old");
+}
+
+Test(stages, a_status_handler_of_one_without_body_leaves_what_describes_it)
+{
+    expect_bound(ghttp_server_bind_status(s, 304, more_page));
+    expect_bound(ghttp_server_bind_status(s, 416, more_page));
+    expect_bound(ghttp_server_bind(s, "/", described));
+    run("GET", "/?status=304");
+    cr_expect(eq(str, body(), ""));
+    expect_headers("old");
+    run("GET", "/?status=416");
+    cr_expect(eq(str, header("Content-Range"), "old"), "how long the resource is");
+    cr_expect(eq(str, header("ETag"), "(none)"));
 }
 
 Test(stages, statuses_of_answers_without_a_route)
@@ -833,6 +1065,14 @@ Test(stages, mistakes_are_sentences)
     expect_error("600");
     cr_expect(eq(int, ghttp_server_bind_status_domain(s, 404, "a/b", page), -EINVAL));
     expect_error("no domain");
+    cr_expect(eq(int, ghttp_server_bind_status_domain(s, 404, NULL, page), -EINVAL));
+    expect_error("\"\" is no domain");
+    cr_expect(eq(int, ghttp_server_bind_status_domain(s, 404, "", page), -EINVAL));
+    expect_error("\"\" is no domain");
+    cr_expect(eq(int, ghttp_server_bind_status_domain(s, 404, "a,", page), -EINVAL));
+    expect_error("\"a,\" is no domain, nor a comma list of them");
+    cr_expect(eq(int, ghttp_server_bind_status_domain(s, 404, "a,A", page), -EINVAL));
+    expect_error("\"a,A\" is no domain, nor a comma list of them");
     cr_expect(eq(int, ghttp_server_bind_status(s, 404, NULL), -EINVAL));
     expect_error("the handler is NULL");
     cr_expect(eq(int, ghttp_server_bind_hook(s, "x", GHTTP_HOOK_AFTER_SERVE, done), -EINVAL));
@@ -896,6 +1136,24 @@ Test(stages, a_pattern_bound_twice_names_both_places)
              "test_stages.c:%d",
              line + 1, line);
     cr_expect(eq(str, (char *)ghttp_server_error(s), expected));
+}
+
+Test(stages, a_pattern_twice_in_a_table_names_both_rows)
+{
+    static const ghttp_binding table[] = {
+        GHTTP_BINDING("GET:/y", hello), GHTTP_BINDING("/z", hello), GHTTP_BINDING("GET:/y/", hello), {.pattern = NULL}};
+    ghttp_group *g = ghttp_server_group(s, "/x");
+    char expected[256];
+    int line = __LINE__ + 1;
+    cr_expect(eq(int, ghttp_group_bind_table(g, table), -EEXIST));
+    snprintf(
+        expected, sizeof(expected),
+        "ghttp_group_bind_table(): pattern \"GET:/x/y/\" at row 3 of the table at test_stages.c:%d: bound already, "
+        "as \"GET:/x/y\" at row 1 of the table at test_stages.c:%d",
+        line, line);
+    expect_error(expected);
+    cr_expect(eq(int, (ghttp_group_bind_table)(g, table), -EEXIST), "a call without the macro has rows too");
+    expect_error("at row 1 of a table: bound already, as \"GET:/x/y\" at row 1 of the table");
 }
 
 Test(stages, with_routeOverWrite_the_later_one_wins)

@@ -241,3 +241,59 @@ Test(validation, patterns_are_shared_by_threads_and_bounded)
     }
     cr_expect(error == -ENOSPC && gf_pattern_match("a", "b", &match) == 0, "those that there are go on");
 }
+
+struct sources {
+    const char *any, *query, *body, *router, *header, *cookie;
+};
+
+#define SOURCE(member, source)                                                                                         \
+    {                                                                                                                  \
+        .name = "n", .type = GHTTP_FIELD_STRING, GHTTP_FIELD_AT(struct sources, member), .in = source                  \
+    }
+
+static const struct ghttp_field source_fields[] = {
+    SOURCE(any, GHTTP_IN_ANY),       SOURCE(query, GHTTP_IN_QUERY),   SOURCE(body, GHTTP_IN_BODY),
+    SOURCE(router, GHTTP_IN_ROUTER), SOURCE(header, GHTTP_IN_HEADER), SOURCE(cookie, GHTTP_IN_COOKIE),
+};
+
+/* Values of the same name in all of them; the body of this type. */
+static void ask_everywhere(const char *type, const char *body)
+{
+    end();
+    begin();
+    r.query = "n=query";
+    gf_fields_add(&r.headers, arena, "Content-Type", type);
+    gf_fields_add(&r.headers, arena, "N", "header");
+    gf_fields_add(&r.headers, arena, "Cookie", "n=cookie");
+    gf_fields_add(&r.router_fields, arena, "n", "router");
+    gf_buffer_append(&r.body, body, strlen(body));
+}
+
+Test(validation, reads_from_the_source_that_a_field_names)
+{
+    struct sources found = {.any = NULL};
+    static const char *const bodies[][2] = {{"application/x-www-form-urlencoded", "n=body"},
+                                            {"application/json", "{\"n\":\"body\"}"}};
+    for (size_t i = 0; i < 2; i++) {
+        ask_everywhere(bodies[i][0], bodies[i][1]);
+        cr_assert(ghttp_request_parse(&r, source_fields, 6, &found) == 0);
+        cr_expect(strcmp(found.any, "body") == 0 && strcmp(found.query, "query") == 0);
+        cr_expect(strcmp(found.body, "body") == 0 && strcmp(found.router, "router") == 0);
+        cr_expect(strcmp(found.header, "header") == 0 && strcmp(found.cookie, "cookie") == 0);
+    }
+}
+
+Test(validation, misses_what_is_in_another_source)
+{
+    struct ghttp_field field = SOURCE(header, GHTTP_IN_HEADER);
+    struct sources found = {.header = "before"};
+    field.required = true;
+    field.name = "token";
+    end();
+    begin();
+    r.query = "token=query";
+    cr_expect(ghttp_request_parse(&r, &field, 1, &found) == -EINVAL && strcmp(found.header, "before") == 0);
+    cr_expect(strcmp(ghttp_request_field_error(&r, "token"), "token is required") == 0);
+    field.in = (enum ghttp_field_source)6;
+    cr_expect(ghttp_request_parse(&r, &field, 1, &found) == -EFAULT);
+}

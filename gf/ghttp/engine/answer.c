@@ -69,7 +69,7 @@ static struct MHD_Response *make_from_file(struct gf_exchange *x)
     return response;
 }
 
-/* What lives as long as the process is sent from where it is. */
+/* What lives as long as the request is sent from where it is. */
 static struct MHD_Response *make_from_bytes(struct gf_exchange *x)
 {
     const struct gf_response *made = &x->request.response;

@@ -133,7 +133,7 @@ static bool has_body(const struct gf_response *made)
 
 static uint64_t body_size(const struct gf_response *made)
 {
-    return made->file_fd >= 0 ? (uint64_t)made->file_size : made->body.size;
+    return made->file_fd >= 0 || made->file_bytes ? (uint64_t)made->file_size : made->body.size;
 }
 
 static int make_head(const struct gf_exchange *x, struct gf_buffer *head)
@@ -179,7 +179,11 @@ static int send_body(struct wire *wire, const struct gf_exchange *x)
 
     if (!has_body(made) || !strcmp(x->request.method, "HEAD"))
         return 0;
-    return made->file_fd >= 0 ? send_file(wire, made) : send_all(wire, made->body.data, made->body.size);
+    if (made->file_fd >= 0)
+        return send_file(wire, made);
+    if (made->file_bytes)
+        return send_all(wire, made->file_bytes, (size_t)made->file_size);
+    return send_all(wire, made->body.data, made->body.size);
 }
 
 static struct wire wire_of(const struct gf_exchange *x)

@@ -194,6 +194,7 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     x->wire_target = target;
     x->request.server = lane->service->server;
     x->request.secure = lane->tls;
+    x->request.proxies = lane->service->chain->proxies;
     x->request.target = gf_arena_strdup(x->request.arena, target ? target : "");
     hide_query(target);
     set_peer(&x->request, mhd);

@@ -102,7 +102,7 @@ int gf_stream_flush(struct gf_exchange *x)
     pthread_mutex_lock(&stream->lock);
     while (pending(stream) > PENDING_MAX && !stream->ended)
         pthread_cond_wait(&stream->taken, &stream->lock);
-    if (stream->ended && !stream->discards)
+    if (stream->ended) /* also where nobody was to read: else a stream without an end would run for ever */
         result = -EPIPE;
     pthread_mutex_unlock(&stream->lock);
     return result;

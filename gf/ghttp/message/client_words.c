@@ -8,7 +8,11 @@
 
 #include "arena.h"
 #include "ascii.h"
+#include "proxies.h"
 #include "request.h"
+
+/* Longer than the addresses of pages are, and no trouble for the 8 KiB of an answer's headers. */
+#define WAY_BACK_MAX ((size_t)4096)
 
 const char *ghttp_request_referer(const ghttp_request *r)
 {
@@ -23,7 +27,9 @@ bool ghttp_request_is_ajax(const ghttp_request *r)
 
 const char *ghttp_request_scheme(const ghttp_request *r)
 {
-    return r->secure ? "https" : "http";
+    const char *said = gf_proxies_find_scheme(r->proxies, r);
+
+    return said ? said : r->secure ? "https" : "http";
 }
 
 /* The authority of a target in the absolute form, else the Host header; its length. The engine has checked both. */
@@ -49,6 +55,45 @@ const char *ghttp_request_url(ghttp_request *r)
         return gf_arena_printf(r->arena, "%s%s%s", path, mark, r->query);
     return gf_arena_printf(r->arena, "%s://%.*s%s%s%s", ghttp_request_scheme(r), (int)size, authority, path, mark,
                            r->query);
+}
+
+/* ---- back to where it came from ----------------------------------------------------------------- */
+
+/* Whether it is the authority that was asked, port included. */
+static bool is_own_authority(const ghttp_request *r, const char *authority, size_t size)
+{
+    size_t own_size = 0;
+    const char *own = find_authority(r, &own_size);
+    bool same = size > 0 && size == own_size;
+    for (size_t i = 0; i < size && same; i++)
+        same = gf_ascii_lower(authority[i]) == gf_ascii_lower(own[i]);
+    return same;
+}
+
+/* A path that a browser takes for one: "//a" would be a host, and it reads a backslash as a slash. */
+static bool is_plain_path(const char *path)
+{
+    return path[0] == '/' && path[1] != '/' && !strpbrk(path, "\\\t") && strlen(path) <= WAY_BACK_MAX;
+}
+
+/* The path and the query of a Referer of this host; NULL: it is of another one, or none. */
+static const char *find_way_back(const ghttp_request *r)
+{
+    const char *referer = ghttp_request_referer(r);
+    size_t scheme = referer ? strcspn(referer, ":") : 0;
+    if (!referer || strncmp(referer + scheme, "://", 3) != 0)
+        return NULL;
+    if (!gf_ascii_equal_n(referer, scheme, "http") && !gf_ascii_equal_n(referer, scheme, "https"))
+        return NULL;
+    const char *authority = referer + scheme + 3;
+    const char *path = authority + strcspn(authority, "/");
+    return is_own_authority(r, authority, (size_t)(path - authority)) && is_plain_path(path) ? path : NULL;
+}
+
+void ghttp_response_redirect_back(ghttp_request *r, int status)
+{
+    const char *back = find_way_back(r);
+    ghttp_response_redirect(r, back ? back : "/", status);
 }
 
 /* ---- Authorization: Basic (RFC 7617) ------------------------------------------------------------ */

@@ -22,12 +22,15 @@ static const char *next_tag(const char **at, size_t *size, bool *weak)
 /* Whether the list has the version's tag. strongly: a weak one does not count, since the bytes may differ. */
 static bool has_tag(const char *list, const char *etag, bool strongly)
 {
+    bool own_weak = etag && etag[0] == 'W', weak;
     const char *tag;
     size_t size;
-    bool weak;
 
     if (list[strspn(list, " \t")] == '*')
         return true;
+    if (!etag || (strongly && own_weak))
+        return false;
+    etag += own_weak ? 2 : 0;
     while ((tag = next_tag(&list, &size, &weak)))
         if (!(strongly && weak) && size == strlen(etag) && !memcmp(tag, etag, size))
             return true;
@@ -40,15 +43,16 @@ int gf_conditions_check(const struct gf_fields *headers, const struct gf_version
     const char *unmodified = gf_fields_find(headers, "If-Unmodified-Since");
     const char *none_match = gf_fields_find(headers, "If-None-Match");
     const char *modified = gf_fields_find(headers, "If-Modified-Since");
+    bool dated = !version->undated;
     time_t date;
 
     if (match && !has_tag(match, version->etag, true))
         return 412;
-    if (!match && unmodified && gf_http_date_parse(unmodified, &date) == 0 && version->modified > date)
+    if (dated && !match && unmodified && gf_http_date_parse(unmodified, &date) == 0 && version->modified > date)
         return 412;
     if (none_match)
         return has_tag(none_match, version->etag, false) ? 304 : 200;
-    if (modified && gf_http_date_parse(modified, &date) == 0 && version->modified <= date)
+    if (dated && modified && gf_http_date_parse(modified, &date) == 0 && version->modified <= date)
         return 304;
     return 200;
 }
@@ -58,7 +62,8 @@ static bool is_date_of(const char *text, const struct gf_version *version)
 {
     time_t date;
 
-    return gf_http_date_parse(text, &date) == 0 && date == version->modified && time(NULL) - date >= 60;
+    return !version->undated && gf_http_date_parse(text, &date) == 0 && date == version->modified &&
+           time(NULL) - date >= 60;
 }
 
 bool gf_conditions_allow_range(const struct gf_fields *headers, const struct gf_version *version)

@@ -13,8 +13,9 @@ struct gf_fields;
 
 /* The version that there is. */
 struct gf_version {
-    const char *etag; /* with its quotes; strong */
+    const char *etag; /* with its quotes, weak with W/; NULL: nobody knows */
     time_t modified;
+    bool undated; /* nobody knows when */
 };
 
 /* What the answer to a GET or HEAD with these headers is to be: 200, 304 or 412. */

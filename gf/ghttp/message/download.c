@@ -51,13 +51,19 @@ static bool is_name(const char *name)
     return true;
 }
 
+/* Whether the status's text goes out in the place of the file, because of the request's conditions. */
+static bool is_refused(const ghttp_request *r)
+{
+    return r->response.status == 412 || r->response.status == 416;
+}
+
 int ghttp_response_serve_download(ghttp_request *r, const char *path, const char *name)
 {
     const char *slash = path ? strrchr(path, '/') : NULL, *value;
     char plain[NAME_MAX_SIZE + 1], encoded[3 * NAME_MAX_SIZE + 1];
     int error;
 
-    if (r->response.sent)
+    if (gf_response_is_settled(r))
         return -EALREADY;
     if (!name)
         name = slash ? slash + 1 : path;
@@ -66,7 +72,7 @@ int ghttp_response_serve_download(ghttp_request *r, const char *path, const char
         return -EINVAL;
     }
     error = ghttp_response_serve_file(r, path);
-    if (error)
+    if (error || is_refused(r))
         return error;
     write_plain(plain, name);
     write_encoded(encoded, name);

@@ -54,6 +54,19 @@ const char *gf_fields_last(const struct gf_fields *fields, const char *name)
     return NULL;
 }
 
+size_t gf_fields_each(const struct gf_fields *fields, ghttp_pair *fn, void *arg)
+{
+    size_t count = 0;
+    bool goes_on = fn != NULL;
+    for (size_t i = 0; i < fields->count && goes_on; i++) {
+        if (!fields->items[i].value)
+            continue;
+        count++;
+        goes_on = fn(fields->items[i].name, fields->items[i].value, arg);
+    }
+    return count;
+}
+
 void gf_fields_remove(struct gf_fields *fields, const char *name)
 {
     size_t kept = 0;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <gf/ghttp/ghttp_types.h>
+
 struct gf_arena;
 
 struct gf_field {
@@ -26,6 +28,8 @@ int gf_fields_add(struct gf_fields *fields, struct gf_arena *arena, const char *
 const char *gf_fields_find(const struct gf_fields *fields, const char *name);
 /* The last value of a name, with regard to case (parameters); NULL when there is none. */
 const char *gf_fields_last(const struct gf_fields *fields, const char *name);
+/* Calls fn for each that has a value, in their order, until it gives false. How often it was called. */
+size_t gf_fields_each(const struct gf_fields *fields, ghttp_pair *fn, void *arg);
 /* Takes away all of a name, without regard to case. */
 void gf_fields_remove(struct gf_fields *fields, const char *name);
 

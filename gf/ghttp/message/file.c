@@ -11,11 +11,13 @@
 #include <gf/gres/gres.h>
 
 #include "arena.h"
+#include "body_headers.h"
 #include "byte_ranges.h"
 #include "conditions.h"
 #include "http_date.h"
 #include "media_type.h"
 #include "request.h"
+#include "vary.h"
 
 /* Parts are put together in memory; who asks for more in several parts gets the whole file, which costs none. */
 #define PARTS_MAX ((off_t)1 << 20)
@@ -86,18 +88,19 @@ static const char *make_etag(struct ghttp_request *r, const struct gf_file *file
 static int set_version(struct ghttp_request *r, const struct gf_file *file, struct gf_version *ret_version)
 {
     const struct stat *status = &file->status;
-    const char *etag = make_etag(r, file);
+    const char *etag = file->unversioned ? gf_fields_find(&r->response.headers, "ETag") : make_etag(r, file);
+    bool undated = file->unversioned && status->st_mtim.tv_sec == 0;
     char date[GF_HTTP_DATE_SIZE];
 
-    if (!etag)
+    if (!etag && !file->unversioned)
         return -ENOMEM;
-    *ret_version = (struct gf_version){.etag = etag, .modified = status->st_mtim.tv_sec};
-    if (status->st_mtim.tv_sec <= time(NULL) && gf_http_date_format(status->st_mtim.tv_sec, date) == 0) {
+    *ret_version = (struct gf_version){.etag = etag, .modified = status->st_mtim.tv_sec, .undated = undated};
+    if (!undated && status->st_mtim.tv_sec <= time(NULL) && gf_http_date_format(status->st_mtim.tv_sec, date) == 0) {
         int error = ghttp_response_set_header(r, "Last-Modified", date);
         if (error)
             return error;
     }
-    return ghttp_response_set_header(r, "ETag", etag);
+    return etag ? ghttp_response_set_header(r, "ETag", etag) : 0;
 }
 
 /* ---- the bytes ---- */
@@ -114,10 +117,12 @@ static void send_bytes(struct ghttp_request *r, struct gf_file *file, off_t offs
 
 static int send_whole(struct ghttp_request *r, struct gf_file *file)
 {
-    if (file->status.st_size == 0)
-        ghttp_response_clear(r);
-    else
+    if (file->status.st_size > 0) {
         send_bytes(r, file, 0, file->status.st_size);
+        return 0;
+    }
+    ghttp_response_clear(r);
+    ghttp_response_write(r, ""); /* which is an answer */
     return 0;
 }
 
@@ -210,6 +215,15 @@ static off_t total(const struct gf_ranges *ranges)
     return sum;
 }
 
+/* The status's text goes out in the file's place, and what was said of the file would be untrue of it. */
+static void refuse(struct ghttp_request *r, int status)
+{
+    struct gf_body_headers of_file;
+
+    gf_body_headers_take(r, &of_file);
+    ghttp_response_write_status(r, status);
+}
+
 static int send_ranges(struct ghttp_request *r, struct gf_file *file, const char *header)
 {
     struct gf_ranges ranges;
@@ -220,7 +234,7 @@ static int send_ranges(struct ghttp_request *r, struct gf_file *file, const char
             return send_part(r, file, &ranges.items[0]);
         return total(&ranges) > PARTS_MAX ? send_whole(r, file) : send_parts(r, file, &ranges);
     case 416:
-        ghttp_response_write_status(r, 416);
+        refuse(r, 416);
         return set_content_range(r, NULL, file->status.st_size);
     default:
         return send_whole(r, file);
@@ -237,8 +251,8 @@ static int describe(struct ghttp_request *r, const struct gf_file *file)
         error = ghttp_response_set_header(r, "Content-Type", gf_media_type(file->name));
     if (!error && file->coding)
         error = ghttp_response_set_header(r, "Content-Encoding", file->coding);
-    if (!error && file->varies && !gf_fields_find(&r->response.headers, "Vary"))
-        error = ghttp_response_set_header(r, "Vary", "Accept-Encoding");
+    if (!error && file->varies)
+        error = gf_vary_add(r, "Accept-Encoding");
     if (!error)
         error = ghttp_response_set_header(r, "Accept-Ranges", "bytes");
     return error;
@@ -255,18 +269,20 @@ static int send_as_asked(struct ghttp_request *r, struct gf_file *file, const st
     if (r->response.status != 200)
         return send_whole(r, file);
     if (status == 412) {
-        ghttp_response_write_status(r, 412);
+        refuse(r, 412);
         return 0;
     }
     if (status == 304) {
         ghttp_response_set_status(r, 304);
         ghttp_response_clear(r);
-        return ghttp_response_set_header(r, "Content-Type", NULL);
+        gf_fields_remove(&r->response.headers, "Content-Encoding");
+        gf_fields_remove(&r->response.headers, "Content-Type");
+        return 0;
     }
     return range && gf_conditions_allow_range(asked, version) ? send_ranges(r, file, range) : send_whole(r, file);
 }
 
-int gf_file_answer(struct ghttp_request *r, struct gf_file *file)
+static int answer(struct ghttp_request *r, struct gf_file *file)
 {
     struct gf_version version;
     int error = describe(r, file);
@@ -275,13 +291,20 @@ int gf_file_answer(struct ghttp_request *r, struct gf_file *file)
         error = set_version(r, file, &version);
     if (!error)
         error = send_as_asked(r, file, &version);
-    if (file->fd >= 0)
-        close(file->fd);
-    file->fd = -1;
     if (error) {
         gf_response_reset(r);
         ghttp_response_write_status(r, 500);
     }
+    return error;
+}
+
+int gf_file_answer(struct ghttp_request *r, struct gf_file *file)
+{
+    int error = gf_response_is_settled(r) ? -EALREADY : answer(r, file);
+
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = -1;
     return error;
 }
 
@@ -292,7 +315,7 @@ int ghttp_response_serve_file(ghttp_request *r, const char *path)
     struct gf_file file = {.name = path};
     int error;
 
-    if (r->response.sent)
+    if (gf_response_is_settled(r))
         return -EALREADY;
     if (!path)
         return gf_file_refuse(r, -EINVAL);
@@ -310,11 +333,23 @@ int ghttp_response_serve_resource(ghttp_request *r, const gres_file *resource)
 {
     struct gf_file file = {.fd = -1};
 
-    if (r->response.sent)
+    if (gf_response_is_settled(r))
         return -EALREADY;
     if (!resource)
         return gf_file_refuse(r, -ENOENT);
     file.name = resource->path;
     gf_file_set_bytes(&file, resource->bytes, resource->size, (time_t)resource->modified, resource->hash);
+    return gf_file_answer(r, &file);
+}
+
+int ghttp_response_serve_content(ghttp_request *r, const void *data, size_t size, const char *name, time_t modified)
+{
+    struct gf_file file = {.fd = -1, .name = name ? name : "", .unversioned = true};
+
+    if (r->response.sent)
+        return -EALREADY;
+    if ((!data && size > 0) || size > PTRDIFF_MAX)
+        return gf_file_refuse(r, -EINVAL);
+    gf_file_set_bytes(&file, size > 0 ? data : "", size, modified, NULL);
     return gf_file_answer(r, &file);
 }

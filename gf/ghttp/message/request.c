@@ -4,6 +4,7 @@
  *
  * Thread: one at a time, whoever has the request.
  */
+#include "proxies.h"
 #include "request.h"
 
 #include <arpa/inet.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "json_weight.h"
 
 /* A value that the program has left with the request. */
 struct gf_value {
@@ -82,7 +84,7 @@ const char *ghttp_request_header(const ghttp_request *r, const char *name)
 
 bool ghttp_request_is_https(const ghttp_request *r)
 {
-    return r->secure;
+    return strcmp(ghttp_request_scheme(r), "https") == 0;
 }
 
 ghttp_server *ghttp_request_server(const ghttp_request *r)
@@ -117,7 +119,12 @@ const char *ghttp_request_remote_ip(ghttp_request *r)
 
 const char *ghttp_request_client_ip(ghttp_request *r)
 {
-    return r->client_ip ? r->client_ip : ghttp_request_remote_ip(r);
+    char text[INET6_ADDRSTRLEN];
+
+    if (!r->client_ip)
+        r->client_ip =
+            gf_proxies_find_client(r->proxies, r, text) ? gf_arena_strdup(r->arena, text) : ghttp_request_remote_ip(r);
+    return r->client_ip;
 }
 
 const void *ghttp_request_body(ghttp_request *r, size_t *ret_size)
@@ -132,7 +139,7 @@ struct cJSON *ghttp_request_json(ghttp_request *r)
     if (!r->json_parsed) {
         r->json_parsed = true;
         /* With the 0 after the last byte, so that anything behind the value is an error. */
-        if (r->body.size > 0)
+        if (r->body.size > 0 && gf_json_weighs_at_most(r->body.data, r->body.size, GF_JSON_TREE_MAX))
             r->json = cJSON_ParseWithLengthOpts(r->body.data, r->body.size + 1, NULL, 1);
     }
     return r->json;

@@ -39,12 +39,14 @@ struct gf_response {
     struct gf_fields headers; /* names and values in the arena */
     struct gf_buffer body;
     int file_fd;            /* the body comes from this file instead; -1: it does not */
-    const void *file_bytes; /* it is these, which live as long as the process; NULL: it is not */
+    const void *file_bytes; /* it is these, which live as long as the request; NULL: it is not */
     off_t file_offset, file_size;
     bool sent;           /* status and headers are on the wire: they cannot be changed any more */
     bool failed;         /* could not be made as the handler wanted it: the client gets a 500 */
     bool final;          /* what is written from now on is ignored */
-    const char *failure; /* why, for the log */
+    bool answered;       /* somebody has said what the answer is, were it an empty body or the status that it had */
+    bool has_headers;    /* headers were set, since this was last looked at (gf_flow_run_handler()) */
+    const char *failure; /* why, for the log; stays when another response has taken its place */
     /* where in the program's text it failed, as far as that is known: the program's own constants, or NULL */
     const char *failure_file, *failure_function;
     int failure_line;
@@ -59,6 +61,7 @@ struct gf_way {
     size_t next;                /* number of the middleware whose turn it is */
     unsigned method;            /* for patterns to be compared with: a bit of method.h */
     bool may_go_on;             /* the running middleware has not called ghttp_request_next() yet */
+    bool handled;               /* the handler of the route has run */
     bool refused;               /* answered before it had a path: only status handlers run */
     bool preflight;             /* OPTIONS that asks about another method: that one's handler does not run */
     bool exited;                /* ghttp_request_exit() */
@@ -91,6 +94,7 @@ struct ghttp_request {
     bool streamed;    /* the body is not collected: the handler reads it from the transport */
     size_t body_read; /* of a collected body, by ghttp_request_read() */
     bool secure;
+    const struct gf_proxies *proxies; /* whose word on where it comes from counts; NULL: nobody's */
     struct gf_logger *error_log; /* where to report what went wrong with it (gf/glog/logger.h); NULL: standard error */
     struct sockaddr_storage peer;
     socklen_t peer_size;
@@ -118,7 +122,7 @@ struct ghttp_request {
     bool json_parsed;
     const struct gf_field_error *field_errors; /* of validation.c, the last ghttp_request_parse()'s */
     const char *remote_ip;
-    const char *client_ip; /* as a trusted proxy says; NULL: the remote one */
+    const char *client_ip;
 
     /* the way through the chain */
     const struct gf_route *route;
@@ -178,13 +182,15 @@ void gf_request_parse_body(struct ghttp_request *r);
 void gf_response_reset(struct ghttp_request *r);
 
 /* The same, but for the headers that say nothing about the body: what CORS, cookies and request ids have set counts for
- * whatever comes in the place of this response. */
+ * whatever comes in the place of this response. Why it has failed stays known. */
 void gf_response_take_back(struct ghttp_request *r);
 
 /* size bytes of the file from offset become the body; fd is the response's in every outcome. */
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size);
-/* size bytes that live as long as the process become the body, without a copy. */
+/* size bytes that live as long as the request become the body, without a copy. */
 void gf_response_set_file_bytes(struct ghttp_request *r, const void *bytes, off_t size);
+/* Whether status and headers are what they will be: on the wire, or final. */
+bool gf_response_is_settled(const struct ghttp_request *r);
 /* Whether the body is a file's, by descriptor or by bytes: it is sent when the handler has ended. */
 bool gf_response_has_file(const struct ghttp_request *r);
 

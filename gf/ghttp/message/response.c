@@ -13,6 +13,7 @@
 
 #include "arena.h"
 #include "ascii.h"
+#include "body_headers.h"
 #include "request.h"
 #include "status.h"
 #include "token.h"
@@ -41,6 +42,11 @@ bool gf_response_has_file(const struct ghttp_request *r)
     return r->response.file_fd >= 0 || r->response.file_bytes;
 }
 
+bool gf_response_is_settled(const struct ghttp_request *r)
+{
+    return r->response.sent || r->response.final;
+}
+
 void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t size)
 {
     if (r->response.final) {
@@ -49,6 +55,7 @@ void gf_response_set_file(struct ghttp_request *r, int fd, off_t offset, off_t s
     }
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
+    r->response.answered = true;
     r->response.file_fd = fd;
     r->response.file_offset = offset;
     r->response.file_size = size;
@@ -60,6 +67,7 @@ void gf_response_set_file_bytes(struct ghttp_request *r, const void *bytes, off_
         return;
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
+    r->response.answered = true;
     r->response.file_bytes = bytes;
     r->response.file_offset = 0;
     r->response.file_size = size;
@@ -71,35 +79,36 @@ void gf_response_reset(struct ghttp_request *r)
     r->response.headers.count = 0;
     r->response.failed = false;
     r->response.final = false;
+    r->response.answered = r->response.has_headers = false;
     r->response.failure = r->response.failure_file = r->response.failure_function = NULL;
     gf_buffer_reset(&r->response.body, BODY_KEEP);
     drop_file(r);
 }
 
-/* Whether a header speaks of the body, or of where it is instead: it would be untrue of another body. */
-static bool describes_body(const char *name)
+/* Whether a header speaks of the body, or of what comes of a response that there is no more: where to go, how long to
+ * keep it. */
+static bool goes_with_body(const char *name)
 {
-    static const char *const names[] = {"ETag",    "Last-Modified", "Accept-Ranges",    "Cache-Control",
-                                        "Expires", "Location",      "Content-Encoding", "Content-Range",
-                                        "Refresh", "Content-Type",  "Content-Language", "Content-Disposition",
-                                        "Trailer", "Digest",        "Content-Location", "Content-MD5"};
+    static const char *const names[] = {"Cache-Control", "Expires", "Location", "Refresh"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (gf_ascii_equal(name, names[i]))
             return true;
-    return false;
+    return gf_body_headers_have(name);
 }
 
 void gf_response_take_back(struct ghttp_request *r)
 {
     struct gf_fields *headers = &r->response.headers;
+    const char *failure = r->response.failure;
     size_t kept = 0;
 
     for (size_t i = 0; i < headers->count; i++)
-        if (!describes_body(headers->items[i].name))
+        if (!goes_with_body(headers->items[i].name))
             headers->items[kept++] = headers->items[i];
     gf_response_reset(r);
     headers->count = kept;
+    r->response.failure = failure;
 }
 
 /* Neither failed nor final. */
@@ -147,14 +156,14 @@ static void check_body(ghttp_request *r, int error)
 
 void ghttp_response_write_bytes(ghttp_request *r, const void *data, size_t size)
 {
+    r->response.answered = true;
     if (can_write(r) && size > 0)
         check_body(r, gf_buffer_append(&r->response.body, data, size));
 }
 
 void ghttp_response_write(ghttp_request *r, const char *text)
 {
-    if (text)
-        ghttp_response_write_bytes(r, text, strlen(text));
+    ghttp_response_write_bytes(r, text, text ? strlen(text) : 0);
 }
 
 void ghttp_response_writeln(ghttp_request *r, const char *text)
@@ -166,6 +175,7 @@ void ghttp_response_writeln(ghttp_request *r, const char *text)
 __attribute__((format(printf, 2, 0))) static void write_formatted(ghttp_request *r, const char *format,
                                                                   va_list arguments)
 {
+    r->response.answered = true;
     if (can_write(r))
         check_body(r, gf_buffer_vprintf(&r->response.body, format, arguments));
 }
@@ -199,8 +209,9 @@ void ghttp_response_clear(ghttp_request *r)
 
 void ghttp_response_set_status(ghttp_request *r, int status)
 {
-    if (r->response.sent || r->response.final)
+    if (gf_response_is_settled(r))
         return;
+    r->response.answered = true;
     if (status >= 200 && status <= 599)
         r->response.status = status;
     else
@@ -265,23 +276,87 @@ int gf_response_put_header(struct ghttp_request *r, struct gf_field *replaced, c
     const char *name_copy = gf_arena_strdup(r->arena, name);
     if (!value_copy || !name_copy)
         return -ENOMEM;
+    r->response.has_headers = true;
     if (!replaced)
         return gf_fields_add(&r->response.headers, r->arena, name_copy, value_copy);
     *replaced = (struct gf_field){.name = name_copy, .value = value_copy};
     return 0;
 }
 
+/* Leaves the first of a name, which has been replaced. */
+static void drop_others(struct gf_fields *headers, const struct gf_field *first)
+{
+    size_t kept = (size_t)(first - headers->items) + 1;
+    for (size_t i = kept; i < headers->count; i++)
+        if (!gf_ascii_equal(headers->items[i].name, first->name))
+            headers->items[kept++] = headers->items[i];
+    headers->count = kept;
+}
+
+static int check_header(const ghttp_request *r, const char *name, const char *value)
+{
+    if (gf_response_is_settled(r))
+        return -EALREADY;
+    return name && gf_is_token(name, strlen(name)) && !is_reserved(name, value) ? 0 : -EINVAL;
+}
+
 int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value)
 {
-    if (r->response.sent || r->response.final)
-        return -EALREADY;
-    if (!name || !gf_is_token(name, strlen(name)) || is_reserved(name, value))
-        return -EINVAL;
+    int error = check_header(r, name, value);
+    if (error)
+        return error;
     if (!value) {
         gf_fields_remove(&r->response.headers, name);
         return 0;
     }
-    return gf_response_put_header(r, find_header(r, name), name, value);
+    struct gf_field *old = find_header(r, name);
+    error = gf_response_put_header(r, old, name, value);
+    if (!error && old)
+        drop_others(&r->response.headers, old);
+    return error;
+}
+
+/* Whether an answer may have one header of this name only: a second one would be read in one way by a cache and in
+ * another by a browser. */
+static bool is_single(const char *name)
+{
+    static const char *const names[] = {"Content-Type",
+                                        "Content-Disposition",
+                                        "Content-Location",
+                                        "Content-Range",
+                                        "Location",
+                                        "ETag",
+                                        "Last-Modified",
+                                        "Expires",
+                                        "Age",
+                                        "Retry-After",
+                                        "Connection",
+                                        "Server",
+                                        "Strict-Transport-Security",
+                                        "X-Content-Type-Options",
+                                        "Access-Control-Allow-Origin",
+                                        "Access-Control-Allow-Credentials",
+                                        "Access-Control-Max-Age"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (gf_ascii_equal(name, names[i]))
+            return true;
+    return false;
+}
+
+int ghttp_response_add_header(ghttp_request *r, const char *name, const char *value)
+{
+    int error = value ? check_header(r, name, value) : -EINVAL;
+    if (error)
+        return error;
+    struct gf_field *old = find_header(r, name);
+    if (old && is_single(name))
+        return -EEXIST;
+    if (!old || !gf_ascii_equal(name, "Vary"))
+        return gf_response_put_header(r, NULL, name, value);
+    /* in one line, since all that looks whether a word is in it looks there */
+    const char *list = *old->value ? gf_arena_printf(r->arena, "%s, %s", old->value, value) : value;
+    return list ? gf_response_put_header(r, old, name, list) : -ENOMEM;
 }
 
 /* Without the checks of ghttp_response_set_header(): it is done for most answers. */
@@ -357,6 +432,7 @@ int ghttp_response_flush(ghttp_request *r)
         return -EIO;
     if (r->response.final)
         return -EALREADY;
+    r->response.answered = true;
     if (gf_response_has_file(r)) /* it is sent when the handler has ended */
         return 0;
     if (!r->transport)

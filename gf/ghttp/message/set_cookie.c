@@ -138,7 +138,7 @@ static struct gf_field *find_set(struct ghttp_request *r, const char *name)
 int ghttp_response_set_cookie_with(ghttp_request *r, const struct ghttp_cookie *cookie)
 {
     const char *text;
-    if (r->response.sent || r->response.final)
+    if (gf_response_is_settled(r))
         return -EALREADY;
     int error = cookie ? gf_cookie_print(r->arena, cookie, &text) : -EINVAL;
     return error ? error : gf_response_put_header(r, find_set(r, cookie->name), "Set-Cookie", text);

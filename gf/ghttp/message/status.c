@@ -17,3 +17,8 @@ const char *gf_status_text(int status)
         return NULL;
     }
 }
+
+bool gf_status_is_bodyless(int status)
+{
+    return status == 204 || status == 205 || status == 304;
+}

@@ -4,6 +4,8 @@
 #ifndef GF_GHTTP_MESSAGE_STATUS_H
 #define GF_GHTTP_MESSAGE_STATUS_H
 
+#include <stdbool.h>
+
 #define GF_STATUSES(X)                                                                                                 \
     X(100, "Continue")                                                                                                 \
     X(101, "Switching Protocols")                                                                                      \
@@ -69,5 +71,8 @@
 
 /* "Not Found" for 404; NULL for a number that is not registered. */
 const char *gf_status_text(int status);
+
+/* Whether a response with this status never has a body. */
+bool gf_status_is_bodyless(int status);
 
 #endif

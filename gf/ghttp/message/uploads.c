@@ -26,6 +26,8 @@
 #define FILENAME_MAX_BYTES ((size_t)200)
 /* 64 random bits each time: more than one attempt is rare, more than a few mean that something is wrong. */
 #define SAVE_ATTEMPTS 8
+/* Letters and digits of an extension that goes on to a random name. */
+#define EXTENSION_MAX 16
 
 struct ghttp_upload {
     const char *name;
@@ -200,11 +202,41 @@ static int make_name(const char *filename, int attempt, char *name, size_t size)
     return length >= 0 && (size_t)length < size ? 0 : -ENAMETOOLONG;
 }
 
+/* How the file is to be called at this attempt. 0 or a negative errno. */
+typedef int make_name_fn(const char *wanted, int attempt, char *name, size_t size);
+
+static int make_given(const char *wanted, int attempt, char *name, size_t size)
+{
+    if (attempt > 0)
+        return -EEXIST;
+    return (size_t)snprintf(name, size, "%s", wanted) < size ? 0 : -ENAMETOOLONG;
+}
+
+/* ".png", of what a client calls its file; "" for what is no extension of letters and digits. */
+static const char *find_extension(const char *filename)
+{
+    const char *dot = strrchr(filename, '.'), *at = dot ? dot + 1 : "";
+    while (gf_ascii_is_letter(*at) || gf_ascii_is_digit(*at))
+        at++;
+    return dot && *at == '\0' && at - dot > 1 && at - dot <= EXTENSION_MAX + 1 ? dot : "";
+}
+
+static int make_random(const char *filename, int attempt, char *name, size_t size)
+{
+    uint64_t random[2];
+    (void)attempt;
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        return -EIO;
+    snprintf(name, size, "%016llx%016llx%s", (unsigned long long)random[0], (unsigned long long)random[1],
+             find_extension(filename));
+    return 0;
+}
+
 /* Makes the file under a name of its own, left in name. The descriptor or a negative errno. */
-static int create_file(int folder, const char *filename, char *name, size_t size, size_t name_max)
+static int create_file(int folder, make_name_fn *make, const char *wanted, char name[NAME_MAX + 1], size_t name_max)
 {
     for (int attempt = 0; attempt < SAVE_ATTEMPTS; attempt++) {
-        int error = make_name(filename, attempt, name, size);
+        int error = make(wanted, attempt, name, NAME_MAX + 1);
         if (error)
             return error;
         if (strlen(name) > name_max)
@@ -218,18 +250,17 @@ static int create_file(int folder, const char *filename, char *name, size_t size
     return -EEXIST;
 }
 
-int ghttp_upload_save(const ghttp_upload *upload, const char *folder, char *ret_path, size_t size)
+static int save(const ghttp_upload *upload, const char *folder, make_name_fn *make, const char *wanted, char *ret_path,
+                size_t size)
 {
     char name[NAME_MAX + 1];
-    size_t folder_size = folder ? strlen(folder) : 0;
-    if (!upload || folder_size == 0)
-        return -EINVAL;
+    size_t folder_size = strlen(folder);
     /* How long the name may be so that the path fits its room. */
     size_t name_max = !ret_path ? NAME_MAX : size > folder_size + 2 ? size - folder_size - 2 : 0;
     int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder_fd < 0)
         return -errno;
-    int fd = create_file(folder_fd, upload->filename, name, sizeof(name), name_max);
+    int fd = create_file(folder_fd, make, wanted, name, name_max);
     int error = fd < 0 ? fd : write_all(fd, upload->data, upload->size);
     /* A full disk may be told at the end only. */
     if (fd >= 0 && close(fd) < 0 && !error)
@@ -240,4 +271,22 @@ int ghttp_upload_save(const ghttp_upload *upload, const char *folder, char *ret_
     if (!error && ret_path)
         snprintf(ret_path, size, "%s%s%s", folder, folder[folder_size - 1] == '/' ? "" : "/", name);
     return error;
+}
+
+int ghttp_upload_save(const ghttp_upload *upload, const char *folder, char *ret_path, size_t size)
+{
+    if (!upload || !folder || !*folder)
+        return -EINVAL;
+    return save(upload, folder, make_name, upload->filename, ret_path, size);
+}
+
+int ghttp_upload_save_as(const ghttp_upload *upload, const char *folder, const char *name, char *ret_path, size_t size)
+{
+    if (!upload || !folder || !*folder)
+        return -EINVAL;
+    if (!name)
+        return save(upload, folder, make_random, upload->filename, ret_path, size);
+    if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
+        return -EINVAL;
+    return save(upload, folder, make_given, name, ret_path, size);
 }

@@ -12,6 +12,7 @@
 
 #include "arena.h"
 #include "convert.h"
+#include "json_members.h"
 #include "patterns.h"
 #include "request.h"
 
@@ -201,12 +202,35 @@ static bool is_sound(const struct ghttp_field *field)
     };
     if (!field->name || (size_t)field->type >= sizeof(sizes) / sizeof(*sizes))
         return false;
+    if ((size_t)field->in > GHTTP_IN_COOKIE)
+        return false;
     return field->type == GHTTP_FIELD_TEXT ? field->size > 0 : field->size == sizes[field->type];
+}
+
+static const char *find_text(ghttp_request *r, const struct ghttp_field *field)
+{
+    const char *text;
+    switch (field->in) {
+    case GHTTP_IN_QUERY:
+        return ghttp_request_query(r, field->name);
+    case GHTTP_IN_BODY:
+        text = ghttp_request_form(r, field->name);
+        return text ? text : gf_json_members_get(r, field->name);
+    case GHTTP_IN_ROUTER:
+        return ghttp_request_router(r, field->name);
+    case GHTTP_IN_HEADER:
+        return ghttp_request_header(r, field->name);
+    case GHTTP_IN_COOKIE:
+        return ghttp_request_cookie(r, field->name);
+    case GHTTP_IN_ANY:
+        break;
+    }
+    return ghttp_request_get(r, field->name);
 }
 
 static void check_field(struct check *check, const struct ghttp_field *field, struct value *value)
 {
-    const char *text = ghttp_request_get(check->r, field->name);
+    const char *text = find_text(check->r, field);
     bool is_text = field->type == GHTTP_FIELD_TEXT || field->type == GHTTP_FIELD_STRING;
     bool empty = !text || *text == '\0';
     if (empty && field->fallback) {

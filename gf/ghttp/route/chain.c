@@ -14,6 +14,7 @@
 #include "../../glog/logger.h"
 #include "../message/arena.h"
 #include "../message/request.h"
+#include "../message/status.h"
 #include "flow.h"
 #include "stages.h"
 
@@ -138,7 +139,7 @@ static const char *describe_place(const struct ghttp_request *r)
 
 static void log_failed(const struct gf_chain *chain, const struct ghttp_request *r)
 {
-    const char *place = chain->tells_places ? describe_place(r) : NULL;
+    const char *place = chain && chain->tells_places ? describe_place(r) : NULL;
 
     gf_logger_report(r->error_log, GLOG_ERROR, "the response to %.*s %.*s failed: %s%s", LOGGED_SIZE, r->method,
                      LOGGED_SIZE, r->path, r->response.failure, place ? place : "");
@@ -157,15 +158,22 @@ static void replace_failed(const struct gf_chain *chain, struct ghttp_request *r
     ghttp_response_write_status(r, 500);
 }
 
-static bool is_without_body(int status)
+int ghttp_response_recover(ghttp_request *r)
 {
-    return status == 204 || status == 205 || status == 304;
+    if (!r->response.failed)
+        return -ENOENT;
+    if (r->response.sent || r->response.final)
+        return -EALREADY;
+    log_failed(r->way.chain, r);
+    gf_response_take_back(r);
+    ghttp_response_set_status(r, 500);
+    return 0;
 }
 
 static void complete(struct ghttp_request *r)
 {
     struct gf_response *response = &r->response;
-    if (is_without_body(response->status))
+    if (gf_status_is_bodyless(response->status))
         ghttp_response_clear(r);
     bool typed = gf_fields_find(&response->headers, "Content-Type") != NULL;
     if (response->body.size == 0 && response->status >= 400 && !typed)
@@ -191,10 +199,25 @@ static void finish(const struct gf_chain *chain, struct ghttp_request *r)
     gf_request_run_before_output(r); /* last, so that a response that was replaced has its cookies too */
 }
 
+/* An empty 200 that nobody meant would look as if all were well. */
+static void expect_answer(struct ghttp_request *r)
+{
+    if (!r->response.answered)
+        (ghttp_response_fail)(r, r->way.handled ? "the handler returned without answering"
+                                                : "the handler was not reached, and nobody else has answered");
+}
+
+/* What a hook has begun to stream is the answer; a file would be sent behind it. */
 static bool serve_file(const struct gf_chain *chain, struct ghttp_request *r)
 {
-    const struct gf_chain_files *files = files_for(chain, r);
+    const struct gf_chain_files *files = r->response.sent ? NULL : files_for(chain, r);
     return files && files->serve(files, r);
+}
+
+bool ghttp_request_is_file(ghttp_request *r)
+{
+    const struct gf_chain_files *files = r->way.chain && !r->way.refused ? files_for(r->way.chain, r) : NULL;
+    return files && files->has(files, r);
 }
 
 /* Files pass the hooks, not the middleware. */
@@ -205,6 +228,7 @@ static void run_stages(struct ghttp_request *r)
         if (r->way.exited || !serve_file(r->way.chain, r))
             gf_flow_serve(r);
         gf_flow_run_hooks(r, GHTTP_HOOK_AFTER_SERVE);
+        expect_answer(r);
     }
     if (r->response.failed && !r->response.sent)
         replace_failed(r->way.chain, r);
@@ -228,9 +252,10 @@ void gf_chain_run(const struct gf_chain *chain, struct ghttp_request *r)
     }
     if (!serve_file(chain, r)) {
         if (r->route)
-            r->route->handler(r);
+            gf_flow_run_handler(r);
         else
             answer_unrouted(chain, r);
+        expect_answer(r);
     }
     finish(chain, r);
 }

@@ -24,11 +24,14 @@ struct gf_chain_files {
     /* Answers a GET or HEAD, whose route is found (NULL: there is none). false: it is not for a file, nothing has been
      * changed. Reads from disks. */
     bool (*serve)(const struct gf_chain_files *files, struct ghttp_request *r);
+    /* Whether it would: changes nothing. */
+    bool (*has)(const struct gf_chain_files *files, struct ghttp_request *r);
 };
 
 struct gf_chain {
     bool tells_places;                  /* the log of a failed response says where it failed */
     struct gf_router *router;           /* owned by the server, as all of these */
+    struct gf_proxies *proxies;         /* named by the program; NULL: none */
     struct gf_stages *stages;           /* NULL: handlers and nothing round them */
     bool has_streaming;                 /* there are routes whose handlers read bodies themselves */
     const struct gf_chain_files *files; /* NULL: none are served */

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "../message/arena.h"
+#include "../message/body_headers.h"
 #include "../message/request.h"
+#include "../message/status.h"
 #include "chain.h"
 #include "method.h"
 #include "stages.h"
@@ -22,6 +24,11 @@ void *ghttp_request_arg(const ghttp_request *r)
     if (r->way.step)
         return r->way.step->arg;
     return r->route ? r->route->arg : NULL;
+}
+
+const char *ghttp_request_route(const ghttp_request *r)
+{
+    return r->route ? r->route->pattern : NULL;
 }
 
 void ghttp_request_exit(ghttp_request *r)
@@ -82,10 +89,20 @@ void gf_flow_answer_allowed(struct ghttp_request *r, unsigned methods)
         ghttp_response_fail(r, "its headers leave no room for Allow");
 }
 
+/* A header that it sets is an answer of it; one that middleware has set before is none. */
+void gf_flow_run_handler(struct ghttp_request *r)
+{
+    r->way.handled = true;
+    r->response.has_headers = false;
+    r->route->handler(r);
+    if (r->response.has_headers)
+        r->response.answered = true;
+}
+
 static void serve_innermost(struct ghttp_request *r)
 {
     if (r->route && !r->way.preflight)
-        r->route->handler(r);
+        gf_flow_run_handler(r);
     else if (r->allowed_methods)
         gf_flow_answer_allowed(r, r->allowed_methods);
     else
@@ -148,42 +165,72 @@ static bool has_handler(const struct gf_steps *steps, const struct ghttp_request
     return false;
 }
 
-/* The body of before, with its type, unless there is a new one. */
-static void restore_body(struct ghttp_request *r, struct gf_response *old, const char *type)
+/* What was taken from the response so that handlers of its status find none. */
+struct old_body {
+    struct gf_buffer body;
+    int file_fd;
+    const void *file_bytes;
+    off_t file_offset, file_size;
+    struct gf_body_headers headers;
+};
+
+static void take_body(struct ghttp_request *r, struct old_body *old)
 {
     struct gf_response *response = &r->response;
-    if (response->body.size > 0 || gf_response_has_file(r) || response->sent) {
-        gf_buffer_finish(&old->body);
-        if (old->file_fd >= 0)
-            close(old->file_fd);
-        return;
-    }
+    old->body = response->body;
+    old->file_fd = response->file_fd;
+    old->file_bytes = response->file_bytes;
+    old->file_offset = response->file_offset;
+    old->file_size = response->file_size;
+    gf_buffer_init(&response->body, GF_RESPONSE_BODY_MAX);
+    response->file_fd = -1;
+    response->file_bytes = NULL;
+    gf_body_headers_take(r, &old->headers);
+}
+
+static void give_back(struct ghttp_request *r, const struct old_body *old)
+{
+    struct gf_response *response = &r->response;
     gf_buffer_finish(&response->body);
     response->body = old->body;
     response->file_fd = old->file_fd;
     response->file_bytes = old->file_bytes;
     response->file_offset = old->file_offset;
     response->file_size = old->file_size;
-    if (type && !gf_fields_find(&response->headers, "Content-Type") &&
-        ghttp_response_set_header(r, "Content-Type", type) != 0)
-        ghttp_response_fail(r, "its headers leave no room for a Content-Type");
+}
+
+static void forget(struct old_body *old)
+{
+    gf_buffer_finish(&old->body);
+    if (old->file_fd >= 0)
+        close(old->file_fd);
+}
+
+/* The body of before, unless there is a new one. With it go the headers that describe it; where there is to be no body
+ * at all, as of a 304, they describe what is not sent, and stay. */
+static void settle_body(struct ghttp_request *r, struct old_body *old)
+{
+    bool replaced = r->response.body.size > 0 || gf_response_has_file(r) || r->response.sent;
+    if (replaced)
+        forget(old);
+    else
+        give_back(r, old);
+    if (r->response.sent || (replaced && !gf_status_is_bodyless(r->response.status)))
+        return;
+    if (gf_body_headers_give_back(r, &old->headers) != 0)
+        ghttp_response_fail(r, "its headers leave no room for those of its body");
 }
 
 void gf_flow_run_statuses(struct ghttp_request *r)
 {
     const struct gf_steps *steps = &r->way.chain->stages->statuses;
-    struct gf_response *response = &r->response;
-    int status = response->status;
+    struct old_body old;
+    int status = r->response.status;
     if (status == 200 || !has_handler(steps, r, status))
         return;
-    struct gf_response old = *response;
-    const char *type = gf_fields_find(&response->headers, "Content-Type");
-    gf_buffer_init(&response->body, GF_RESPONSE_BODY_MAX);
-    response->file_fd = -1;
-    response->file_bytes = NULL;
-    gf_fields_remove(&response->headers, "Content-Type");
+    take_body(r, &old);
     for (size_t i = 0; i < steps->count; i++)
         if (is_for(&steps->items[i], r, status))
             run(r, &steps->items[i], false);
-    restore_body(r, &old, type);
+    settle_body(r, &old);
 }

@@ -9,6 +9,9 @@
 /* Runs the hooks of this moment that fit the request, unless it has been exited. */
 void gf_flow_run_hooks(struct ghttp_request *r, enum ghttp_hook when);
 
+/* Runs the handler of the request's route, and notes whether it has answered. */
+void gf_flow_run_handler(struct ghttp_request *r);
+
 /* Runs middleware, and in its middle the handler; without a route, what stands for one (404, 405, 204). */
 void gf_flow_serve(struct ghttp_request *r);
 

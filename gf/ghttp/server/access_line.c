@@ -12,6 +12,7 @@
 #include <gf/glog/escape.h>
 
 #include "../engine/service.h"
+#include "../message/proxies.h"
 #include "../message/request.h"
 
 /* Bytes that each field may take in its line, escapes included; longer ones end with "...". Their sum, doubled quotes
@@ -32,8 +33,7 @@ struct line {
 
 struct served_texts {
     const char *method, *target, *host, *version, *referer, *agent, *scheme;
-    const char *client; /* the client's address */
-    char peer[INET6_ADDRSTRLEN + 1];
+    char client[INET6_ADDRSTRLEN + 1], peer[INET6_ADDRSTRLEN + 1];
 };
 
 static const char *or_else(const char *text, const char *otherwise)
@@ -66,9 +66,10 @@ static void find_texts(const struct gf_served *served, struct served_texts *text
     texts->version = or_else(served->version, "-");
     texts->referer = or_else(gf_fields_find(&r->headers, "Referer"), "");
     texts->agent = or_else(gf_fields_find(&r->headers, "User-Agent"), "");
-    texts->scheme = r->secure ? "https" : "http";
+    texts->scheme = ghttp_request_scheme(r);
     find_peer(r, texts->peer, sizeof(texts->peer));
-    texts->client = or_else(r->client_ip, texts->peer);
+    if (!gf_proxies_find_client(r->proxies, r, texts->client))
+        memcpy(texts->client, texts->peer, sizeof(texts->client));
 }
 
 /* A trusted proxy stands between the client and this server. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../message/arena.h"
-#include "../message/ascii.h"
+#include "../route/pattern.h"
 #include "place.h"
 
 /* ---- routes ---- */
@@ -128,14 +128,13 @@ int(ghttp_server_bind_middleware)(ghttp_server *s, const char *pattern, ghttp_ha
     return (ghttp_server_bind_middleware_with)(s, pattern, middleware, NULL);
 }
 
-/* ---- hooks and statuses ---- */
+/* ---- hooks ---- */
 
-int ghttp_server_bind_hook(ghttp_server *s, const char *pattern, ghttp_hook when, ghttp_handler *fn)
+int gf_bind_hook(ghttp_server *s, const char *call, const char *pattern, ghttp_hook when, ghttp_handler *fn, void *arg)
 {
-    static const char call[] = "ghttp_server_bind_hook()";
     char error[GF_SERVER_ERROR_MAX];
     struct gf_step step;
-    int result = gf_bind_make_step(s, call, fn, NULL, &step);
+    int result = gf_bind_make_step(s, call, fn, arg, &step);
 
     if (result < 0)
         return result;
@@ -145,44 +144,86 @@ int ghttp_server_bind_hook(ghttp_server *s, const char *pattern, ghttp_hook when
     return result < 0 ? gf_server_fail(s, result, "%s: %s", call, error) : 0;
 }
 
-/* Hosts are compared in lower case. */
-static char *copy_domain(struct gf_stages *stages, const char *domain)
+int ghttp_server_bind_hook_with(ghttp_server *s, const char *pattern, ghttp_hook when, ghttp_handler *fn, void *arg)
 {
-    char *copy = gf_arena_strdup(stages->arena, domain);
-
-    for (char *c = copy; c && *c; c++)
-        *c = gf_ascii_lower(*c);
-    return copy;
+    return gf_bind_hook(s, "ghttp_server_bind_hook()", pattern, when, fn, arg);
 }
 
-static int bind_status(ghttp_server *s, const char *call, int status, const char *domain, ghttp_handler *fn)
+int ghttp_server_bind_hook(ghttp_server *s, const char *pattern, ghttp_hook when, ghttp_handler *fn)
 {
-    char error[GF_SERVER_ERROR_MAX];
-    struct gf_step step;
-    int result = gf_bind_make_step(s, call, fn, NULL, &step);
+    return ghttp_server_bind_hook_with(s, pattern, when, fn, NULL);
+}
+
+/* ---- statuses ---- */
+
+static int make_status_step(ghttp_server *s, const char *call, int status, ghttp_handler *fn, void *arg,
+                            struct gf_step *step)
+{
+    int result = gf_bind_make_step(s, call, fn, arg, step);
 
     if (result < 0)
         return result;
     if (status <= 200 || status > 599)
         return gf_server_fail(s, -EINVAL, "%s: %d is no status for it; 201 to 599 are", call, status);
-    step.status = status;
-    step.domain = domain ? copy_domain(s->stages, domain) : NULL;
-    if (domain && !step.domain)
-        return gf_server_fail(s, -ENOMEM, "%s: out of memory", call);
-    result = gf_stages_add_status(s->stages, &step, error, sizeof(error));
+    step->status = status;
+    return 0;
+}
+
+static int add_status(ghttp_server *s, const char *call, const struct gf_step *step)
+{
+    char error[GF_SERVER_ERROR_MAX];
+    int result = gf_stages_add_status(s->stages, step, error, sizeof(error));
+
     return result < 0 ? gf_server_fail(s, result, "%s: %s", call, error) : 0;
+}
+
+int ghttp_server_bind_status_with(ghttp_server *s, int status, ghttp_handler *fn, void *arg)
+{
+    static const char call[] = "ghttp_server_bind_status()";
+    struct gf_step step;
+    int result = make_status_step(s, call, status, fn, arg, &step);
+
+    return result < 0 ? result : add_status(s, call, &step);
 }
 
 int ghttp_server_bind_status(ghttp_server *s, int status, ghttp_handler *fn)
 {
-    return bind_status(s, "ghttp_server_bind_status()", status, NULL, fn);
+    return ghttp_server_bind_status_with(s, status, fn, NULL);
 }
 
-int ghttp_server_bind_status_domain(ghttp_server *s, int status, const char *domain, ghttp_handler *fn)
+/* The domains of a comma list, read as those of a pattern are: in lower case, none twice. */
+static int parse_domains(ghttp_server *s, const char *call, const char *list, struct gf_pattern *pattern)
+{
+    const char *reason = "out of memory";
+    bool fits = list && strnlen(list, GF_PATTERN_SIZE_MAX) < GF_PATTERN_SIZE_MAX - 2 && !strpbrk(list, "/@");
+    const char *text = fits ? gf_arena_printf(s->stages->arena, "/@%s", list) : NULL;
+    int result = text ? gf_pattern_parse(pattern, s->stages->arena, text, &reason) : -ENOMEM;
+
+    if (!fits)
+        return gf_server_fail(s, -EINVAL, "%s: \"%.100s\" is no domain", call, list ? list : "");
+    if (result == -EINVAL)
+        return gf_server_fail(s, result, "%s: \"%.100s\" is no domain, nor a comma list of them", call, list);
+    return result < 0 ? gf_server_fail(s, result, "%s: out of memory", call) : 0;
+}
+
+int ghttp_server_bind_status_domain_with(ghttp_server *s, int status, const char *domains, ghttp_handler *fn, void *arg)
 {
     static const char call[] = "ghttp_server_bind_status_domain()";
+    struct gf_pattern pattern;
+    struct gf_step step;
+    int result = make_status_step(s, call, status, fn, arg, &step);
 
-    if (!domain || !*domain || strpbrk(domain, "/@, "))
-        return gf_server_fail(s, -EINVAL, "%s: \"%.100s\" is no domain", call, domain ? domain : "");
-    return bind_status(s, call, status, domain, fn);
+    if (!result)
+        result = parse_domains(s, call, domains, &pattern);
+    for (size_t i = 0; !result && i < pattern.domain_count; i++) {
+        /* as patterns have it, "default" is every host */
+        step.domain = strcmp(pattern.domains[i], "default") != 0 ? pattern.domains[i] : NULL;
+        result = add_status(s, call, &step);
+    }
+    return result;
+}
+
+int ghttp_server_bind_status_domain(ghttp_server *s, int status, const char *domains, ghttp_handler *fn)
+{
+    return ghttp_server_bind_status_domain_with(s, status, domains, fn, NULL);
 }

@@ -21,4 +21,7 @@ struct gf_stages *gf_bind_stages(ghttp_server *s, const char *call);
  * message on the server. */
 int gf_bind_make_step(ghttp_server *s, const char *call, ghttp_handler *fn, void *arg, struct gf_step *step);
 
+/* Binds a hook for the public function `call`. 0 or a negative errno, with the message on the server. */
+int gf_bind_hook(ghttp_server *s, const char *call, const char *pattern, ghttp_hook when, ghttp_handler *fn, void *arg);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../message/proxies.h"
 #include "server.h"
 
 static int set(ghttp_server *s, const char *call, const char *key, const char *value)
@@ -114,5 +115,22 @@ int ghttp_server_set_config_file(ghttp_server *s, const char *path)
         return gf_server_fail(s, -ENOMEM, "%s: no memory", call);
     free(s->config_file);
     s->config_file = copy;
+    return 0;
+}
+
+int ghttp_server_trust_proxies(ghttp_server *s, const char *list)
+{
+    static const char call[] = "ghttp_server_trust_proxies()";
+    char error[GF_SERVER_ERROR_MAX];
+    struct gf_proxies *proxies;
+    int result = gf_server_check_new(s, call);
+
+    if (result < 0)
+        return result;
+    result = gf_proxies_new(list, &proxies, error, sizeof(error));
+    if (result < 0)
+        return gf_server_fail(s, result, "%s: %s", call, error);
+    gf_proxies_free(s->chain.proxies);
+    s->chain.proxies = proxies;
     return 0;
 }

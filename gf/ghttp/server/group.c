@@ -58,7 +58,13 @@ static const char *compose(const ghttp_group *g, const char *call, const char *m
         return NULL;
     }
     split(pattern, &parts);
-    if ((parts.path_size > 0 && parts.path[0] != '/') || (*method && parts.method_size > 0)) {
+    if (*method && parts.method_size > 0) {
+        gf_server_fail(g->server, -EINVAL,
+                       "%s: pattern \"%.200s\": the call says the method; patterns with one are for ghttp_group_bind()",
+                       call, pattern);
+        return NULL;
+    }
+    if (parts.path_size > 0 && parts.path[0] != '/') {
         gf_server_fail(g->server, -EINVAL, "%s: pattern \"%.200s\": the path must begin with '/'", call, pattern);
         return NULL;
     }
@@ -166,6 +172,25 @@ int(ghttp_group_use)(ghttp_group *g, ghttp_handler *middleware)
     return (ghttp_group_use_with)(g, middleware, NULL);
 }
 
+int ghttp_group_bind_hook_with(ghttp_group *g, const char *pattern, ghttp_hook when, ghttp_handler *fn, void *arg)
+{
+    static const char call[] = "ghttp_group_bind_hook()";
+    const char *whole;
+    int result = g ? gf_server_check_new(g->server, call) : -EINVAL;
+
+    if (result < 0)
+        return result;
+    if (!pattern)
+        return gf_server_fail(g->server, -EINVAL, "%s: the pattern is NULL", call);
+    whole = compose(g, call, "", pattern);
+    return whole ? gf_bind_hook(g->server, call, whole, when, fn, arg) : -EINVAL;
+}
+
+int ghttp_group_bind_hook(ghttp_group *g, const char *pattern, ghttp_hook when, ghttp_handler *fn)
+{
+    return ghttp_group_bind_hook_with(g, pattern, when, fn, NULL);
+}
+
 /* ---- routes ---- */
 
 static int bind_wish(ghttp_group *g, const char *call, const char *method, const char *pattern,
@@ -263,13 +288,15 @@ int(ghttp_group_trace)(ghttp_group *g, const char *path, ghttp_handler *fn)
 
 int(ghttp_group_bind_table)(ghttp_group *g, const ghttp_binding *table)
 {
-    const struct gf_place_note note = gf_place_keep();
+    struct gf_place_note note = gf_place_keep();
     int result = g && table ? 0 : -EINVAL;
 
     if (g && !table)
         return gf_server_fail(g->server, -EINVAL, "ghttp_group_bind_table(): the table is NULL");
     for (; !result && table->pattern; table++) {
-        ghttp_note_place(table->name, note.file, note.line);
+        note.handler = table->name;
+        note.row++;
+        gf_place_note(&note);
         result = bind_in(g, "ghttp_group_bind_table()", "", table->pattern, table->handler, table->arg);
     }
     return result;

@@ -9,7 +9,12 @@ static _Thread_local struct gf_place_note noted;
 
 void ghttp_note_place(const char *handler, const char *file, int line)
 {
-    noted = (struct gf_place_note){handler, file, line};
+    noted = (struct gf_place_note){.handler = handler, .file = file, .line = line};
+}
+
+void gf_place_note(const struct gf_place_note *note)
+{
+    noted = *note;
 }
 
 static const char *base_name(const char *path)
@@ -52,11 +57,21 @@ static void describe(ghttp_handler *handler, const char *argument, char text[GF_
         snprintf(text, GF_PLACE_TEXT_MAX, "%p", (const void *)address);
 }
 
+/* All rows of a table have the line of the call that binds it. */
+static void describe_call(const struct gf_place_note *note, char text[GF_PLACE_TEXT_MAX])
+{
+    text[0] = '\0';
+    if (note->file && note->row)
+        snprintf(text, GF_PLACE_TEXT_MAX, "row %d of the table at %s:%d", note->row, base_name(note->file), note->line);
+    else if (note->file)
+        snprintf(text, GF_PLACE_TEXT_MAX, "%s:%d", base_name(note->file), note->line);
+    else if (note->row)
+        snprintf(text, GF_PLACE_TEXT_MAX, "row %d of a table", note->row);
+}
+
 void gf_place_take(struct gf_place *place, ghttp_handler *handler)
 {
-    place->text[0] = '\0';
-    if (noted.file)
-        snprintf(place->text, sizeof(place->text), "%s:%d", base_name(noted.file), noted.line);
+    describe_call(&noted, place->text);
     describe(handler, noted.handler, place->handler);
     noted = (struct gf_place_note){.file = NULL};
 }

@@ -12,7 +12,7 @@
 #define GF_PLACE_TEXT_MAX 256
 
 struct gf_place {
-    char text[GF_PLACE_TEXT_MAX];    /* "main.c:42"; "" if not known */
+    char text[GF_PLACE_TEXT_MAX];    /* "main.c:42", "row 3 of the table at main.c:42"; "" if not known */
     char handler[GF_PLACE_TEXT_MAX]; /* the function's name, or what is known in its place */
 };
 
@@ -21,10 +21,12 @@ struct gf_place_note {
     const char *handler; /* the argument as the program wrote it */
     const char *file;
     int line;
+    int row; /* of the table that the call was given, from 1; 0: it is none of tables */
 };
 
 /* Takes the note of the call that is under way, for a call that binds several handlers and notes each again. */
 struct gf_place_note gf_place_keep(void);
+void gf_place_note(const struct gf_place_note *note);
 
 /* The place noted for the call that is under way, which uses it up. */
 void gf_place_take(struct gf_place *place, ghttp_handler *handler);

@@ -378,29 +378,3 @@ const char *ghttp_server_name(const ghttp_server *s)
 {
     return s->name;
 }
-
-struct ports {
-    int *ports;
-    size_t room;
-    size_t count;
-};
-
-static void add_port(const struct gf_listener *listener, void *arg)
-{
-    struct ports *found = arg;
-
-    if (!listener->port)
-        return;
-    if (found->ports && found->count < found->room)
-        found->ports[found->count] = listener->port;
-    found->count++;
-}
-
-int ghttp_server_listened_ports(ghttp_server *s, int *ports, size_t n)
-{
-    struct ports found = {.ports = ports, .room = n};
-
-    if (gf_server_state(s) == GF_SERVER_SERVING)
-        gf_server_each_listener(s, add_port, &found);
-    return (int)found.count;
-}

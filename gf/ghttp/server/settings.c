@@ -386,3 +386,22 @@ int gf_settings_offer(struct gf_settings *settings, const char *key, const char 
     gf_settings_finish(&scratch);
     return result;
 }
+
+int gf_settings_format(const struct gf_settings *settings, const struct gf_setting *row, char *ret_text, size_t size)
+{
+    const void *member = (const char *)settings + row->offset;
+    char number[32];
+    const char *text = number;
+
+    if (row->kind == GF_SETTING_TEXT)
+        text = *(char *const *)member;
+    else if (row->kind == GF_SETTING_BOOL)
+        text = *(const bool *)member ? "true" : "false";
+    else
+        snprintf(number, sizeof(number), "%lld%s", (long long)*(const int64_t *)member,
+                 row->kind == GF_SETTING_DURATION ? "ms" : "");
+    if (strlen(text) >= size)
+        return -ENOSPC;
+    memcpy(ret_text, text, strlen(text) + 1);
+    return 0;
+}

@@ -124,6 +124,9 @@ int gf_settings_set(struct gf_settings *settings, const char *key, const char *v
  */
 int gf_settings_offer(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size);
 
+/* The value of a row as gf_settings_set() takes it. 0; -ENOSPC: it needs more room, and nothing is written. */
+int gf_settings_format(const struct gf_settings *settings, const struct gf_setting *row, char *ret_text, size_t size);
+
 /* The row of a key, written in any way that gf_settings_set() takes; NULL: there is none. */
 const struct gf_setting *gf_settings_find(const char *key);
 

@@ -60,7 +60,7 @@ static const char *find_other_site(const ghttp_request *r)
     if (site && !gf_ascii_equal(site, "same-origin") && !gf_ascii_equal(site, "none"))
         return "the browser says that another web site caused this request (Sec-Fetch-Site); "
                "type the address of the admin page into the address bar";
-    if (origin && !is_own_origin(origin, ghttp_request_header(r, "Host"), r->secure))
+    if (origin && !is_own_origin(origin, ghttp_request_header(r, "Host"), ghttp_request_is_https(r)))
         return "a page of another web site sent this request (Origin); "
                "type the address of the admin page into the address bar";
     return NULL;

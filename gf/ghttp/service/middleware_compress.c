@@ -10,8 +10,8 @@
 #include "../message/ascii.h"
 #include "../message/coding.h"
 #include "../message/request.h"
+#include "../message/vary.h"
 #include "compression.h"
-#include "vary.h"
 
 /* Below this the client gains nothing: it is one packet in either case. */
 #define SIZE_MIN ((size_t)1024)
@@ -108,9 +108,8 @@ static void serve(ghttp_request *r, const struct gf_compression *from, size_t co
     const struct gf_compression *chosen;
 
     ghttp_request_next(r);
-    if (!is_eligible(r))
+    if (!is_eligible(r) || gf_vary_add(r, "Accept-Encoding") != 0) /* as it is, all clients can read it */
         return;
-    gf_vary_add(r, "Accept-Encoding");
     chosen = choose(ghttp_request_header(r, "Accept-Encoding"), from, count);
     if (chosen)
         compress_by(r, chosen);

@@ -9,7 +9,7 @@
 #include "../message/arena.h"
 #include "../message/ascii.h"
 #include "../message/request.h"
-#include "vary.h"
+#include "../message/vary.h"
 
 #define METHODS "GET,PUT,POST,DELETE,PATCH,HEAD,CONNECT,OPTIONS,TRACE"
 #define HEADERS "Origin,Content-Type,Accept,User-Agent,Cookie,Authorization,X-Auth-Token,X-Requested-With"
@@ -36,6 +36,13 @@ static void set(ghttp_request *r, const char *name, const char *value)
 {
     if (!value || ghttp_response_set_header(r, name, value) != 0)
         ghttp_response_fail(r, "its headers leave no room for those of ghttp_middleware_cors()");
+}
+
+/* A cache that does not know of it would give one site's answer to another. */
+static void vary_by_origin(ghttp_request *r)
+{
+    if (gf_vary_add(r, "Origin") != 0)
+        ghttp_response_fail(r, "its headers leave no room for Vary");
 }
 
 static void answer_preflight(ghttp_request *r, const ghttp_cors *cors)
@@ -70,7 +77,7 @@ void ghttp_middleware_cors(ghttp_request *r)
         origin && strcmp(r->method, "OPTIONS") == 0 && ghttp_request_header(r, "Access-Control-Request-Method");
 
     if (!allows_any(cors))
-        gf_vary_add(r, "Origin");
+        vary_by_origin(r);
     if (allowed)
         mark(r, cors, origin);
     if (!preflight)

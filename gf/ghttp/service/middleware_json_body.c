@@ -1,5 +1,6 @@
 /*
- * Bodies that must be JSON, for handlers that need not look whether they are.
+ * Bodies that must be JSON, for handlers that need not look whether they are. A handler that reads its body itself is
+ * the first who sees it, and has to.
  */
 #include "../message/request.h"
 
@@ -12,6 +13,7 @@ static void refuse(ghttp_request *r)
     ghttp_response_set_status(r, 400);
     ghttp_response_set_error(r, INVALID_PARAMETER, "the body is not JSON");
 }
+
 void ghttp_middleware_json_body(ghttp_request *r)
 {
     if (r->body.size > 0 && !ghttp_request_json(r))

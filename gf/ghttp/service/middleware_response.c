@@ -48,6 +48,22 @@ int ghttp_response_set_error(ghttp_request *r, int code, const char *message)
     return error->message ? ghttp_request_set_value(r, ERROR_KEY, error) : -ENOMEM;
 }
 
+struct cJSON *ghttp_response_data(const ghttp_request *r)
+{
+    return ghttp_request_value(r, DATA_KEY);
+}
+
+int ghttp_response_error(const ghttp_request *r, int *ret_code, const char **ret_message)
+{
+    const struct error *error = ghttp_request_value(r, ERROR_KEY);
+
+    if (!error)
+        return -ENOENT;
+    *ret_code = error->code;
+    *ret_message = error->message;
+    return 0;
+}
+
 static bool is_stream(const ghttp_request *r)
 {
     static const char *const types[] = {"text/event-stream", "application/octet-stream", "multipart/x-mixed-replace"};

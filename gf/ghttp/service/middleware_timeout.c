@@ -198,7 +198,8 @@ static void serve_in_time(ghttp_request *r, const ghttp_timeout *limit, int64_t 
 
 /*
  * A handler that reads the body itself cannot be left to run on without the connection, which a twin has not, so it
- * runs here. Its reading ends at the limit, and what it has made by then is replaced.
+ * runs here. Its reading ends at the limit, and what it has made by then is replaced, unless that is a failure, which
+ * is to be logged.
  */
 static void serve_streamed(ghttp_request *r, const ghttp_timeout *limit, int64_t deadline_ms)
 {
@@ -207,9 +208,9 @@ static void serve_streamed(ghttp_request *r, const ghttp_timeout *limit, int64_t
     r->deadline_ms = deadline_ms;
     ghttp_request_next(r);
     r->deadline_ms = before;
-    if (r->response.sent || now_ms() < deadline_ms)
+    if (r->response.sent || r->response.failed || now_ms() < deadline_ms)
         return;
-    ghttp_response_clear(r);
+    gf_response_take_back(r);
     answer_late(r, limit);
 }
 

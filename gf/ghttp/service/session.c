@@ -120,7 +120,7 @@ static void set_cookie(ghttp_request *r, const struct gf_session *session, const
     cookie.max_age = value ? (set->session_cookie_max_age ? (long)(max_age / 1000) : 0) : -1;
     cookie.expires = value ? 0 : 1; /* 1970 */
     cookie.http_only = true;
-    cookie.secure |= r->secure;
+    cookie.secure |= ghttp_request_is_https(r);
     if (cookie.same_site == GHTTP_SAME_SITE_UNSET)
         cookie.same_site = GHTTP_SAME_SITE_LAX;
     if (!result)

@@ -27,6 +27,7 @@ static struct gf_static_files *files_of(ghttp_server *s)
         return NULL;
     files->hook.rewrite = gf_static_files_rewrite;
     files->hook.serve = gf_static_files_serve;
+    files->hook.has = gf_static_files_has;
     s->chain.files = &files->hook;
     return files;
 }

@@ -254,8 +254,10 @@ static int list(struct search *search)
 
     if (bundle)
         return gf_listing_write_bundle(search->r, bundle, folder->name);
+    struct gf_listed_folder listed = {
+        .root = folder->mapping->folder, .name = folder->name, .links = search->files->links};
     folder->mapping = NULL; /* the list takes its descriptor */
-    return gf_listing_write_folder(search->r, folder->file.fd, search->files->links);
+    return gf_listing_write_folder(search->r, folder->file.fd, &listed);
 }
 
 static void send_folder(struct search *search)
@@ -303,4 +305,18 @@ bool gf_static_files_serve(const struct gf_chain_files *hook, struct ghttp_reque
     release(&search.file);
     release(&search.folder);
     return answered;
+}
+
+bool gf_static_files_has(const struct gf_chain_files *hook, struct ghttp_request *r)
+{
+    struct search search = {.files = (const struct gf_static_files *)hook, .r = r};
+    bool found;
+
+    if (!gf_folder_may_hold(r))
+        return false;
+    find(&search);
+    found = search.error || search.file.mapping || (search.folder.mapping && !r->route);
+    release(&search.file);
+    release(&search.folder);
+    return found;
 }

@@ -53,5 +53,6 @@ void gf_static_files_attach(ghttp_server *s);
 /* What the chain calls. */
 void gf_static_files_rewrite(const struct gf_chain_files *files, struct ghttp_request *r);
 bool gf_static_files_serve(const struct gf_chain_files *files, struct ghttp_request *r);
+bool gf_static_files_has(const struct gf_chain_files *files, struct ghttp_request *r);
 
 #endif

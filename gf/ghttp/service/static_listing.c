@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,9 +16,12 @@
 #include "../message/ascii.h"
 #include "../message/request.h"
 #include "static_bundle.h"
+#include "static_folder.h"
 
 /* A page with more is of no use to anybody. */
 #define ENTRIES_MAX 10000
+/* The longest that the kernel takes. */
+#define PATH_SIZE 4096
 
 struct entry {
     const char *name; /* in the request's arena */
@@ -34,13 +38,36 @@ struct entries {
 
 /* ---- reading ---- */
 
+/* What a link leads to, if a request for it would be served: nothing outside of the root is told, not even that it is
+ * there. 0 or a negative errno. */
+static int follow(const struct gf_listed_folder *folder, const char *name, struct stat *ret_status)
+{
+    size_t size = strlen(folder->name);
+    const char *slash = size == 0 || folder->name[size - 1] == '/' ? "" : "/";
+    char path[PATH_SIZE];
+    int fd, error = 0;
+
+    if ((size_t)snprintf(path, sizeof(path), "%s%s%s", folder->name, slash, name) >= sizeof(path))
+        return -ENAMETOOLONG;
+    fd = gf_folder_open(folder->root, path, true);
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, ret_status) < 0)
+        error = -errno;
+    close(fd);
+    return error;
+}
+
 /* 0; -ENOENT: it is not to be listed. */
-static int look(int fd, const char *name, bool links, struct entry *ret_entry)
+static int look(int fd, const char *name, const struct gf_listed_folder *folder, struct entry *ret_entry)
 {
     struct stat status;
 
-    if (fstatat(fd, name, &status, links ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
-        !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+    if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return -ENOENT;
+    if (S_ISLNK(status.st_mode) && (!folder->links || follow(folder, name, &status) < 0))
+        return -ENOENT;
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
         return -ENOENT;
     *ret_entry = (struct entry){.name = name, .folder = S_ISDIR(status.st_mode), .size = status.st_size};
     return 0;
@@ -67,14 +94,15 @@ static int add(struct entries *entries, struct ghttp_request *r, const struct en
     return 0;
 }
 
-static int read_folder(struct ghttp_request *r, DIR *folder, bool links, struct entries *entries)
+static int read_folder(struct ghttp_request *r, DIR *stream, const struct gf_listed_folder *folder,
+                       struct entries *entries)
 {
     struct dirent *found;
     struct entry entry;
     int error = 0;
 
-    while (!error && (found = readdir(folder))) {
-        if (found->d_name[0] == '.' || look(dirfd(folder), found->d_name, links, &entry) < 0)
+    while (!error && (found = readdir(stream))) {
+        if (found->d_name[0] == '.' || look(dirfd(stream), found->d_name, folder, &entry) < 0)
             continue;
         if (entries->count == ENTRIES_MAX) {
             entries->cut = true;
@@ -221,19 +249,19 @@ static int answer(struct ghttp_request *r, struct entries *entries)
     return 0;
 }
 
-int gf_listing_write_folder(struct ghttp_request *r, int fd, bool links)
+int gf_listing_write_folder(struct ghttp_request *r, int fd, const struct gf_listed_folder *folder)
 {
     struct entries entries = {.items = NULL};
-    DIR *folder = fdopendir(fd);
+    DIR *stream = fdopendir(fd);
     int error = 0;
 
-    if (!folder) {
+    if (!stream) {
         error = -errno;
         close(fd);
         return error;
     }
-    error = read_folder(r, folder, links, &entries);
-    closedir(folder);
+    error = read_folder(r, stream, folder, &entries);
+    closedir(stream);
     return error ? error : answer(r, &entries);
 }
 

@@ -1,18 +1,18 @@
 /*
- * The client's address behind proxies that the program has named.
- *
  * Each proxy adds the address that it saw to the right of X-Forwarded-For, so the list is read from the right, as far
  * as it was written by proxies that are trusted. What stands further left is anybody's word.
  */
+#include "proxies.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
-#include "../message/arena.h"
-#include "../message/ascii.h"
-#include "../message/request.h"
-#include "../server/server.h"
+#include "ascii.h"
+#include "request.h"
 
 /* People write these lists. */
 #define NETWORKS_MAX 256
@@ -29,7 +29,7 @@ struct network {
     unsigned bits;
 };
 
-struct proxies {
+struct gf_proxies {
     size_t count;
     struct network networks[NETWORKS_MAX];
 };
@@ -63,7 +63,7 @@ static bool is_in(const struct network *network, const struct address *address)
     return rest == 0 || ((network->address.bytes[whole] ^ address->bytes[whole]) >> (8 - rest)) == 0;
 }
 
-static bool is_trusted(const struct proxies *proxies, const struct address *address)
+static bool is_trusted(const struct gf_proxies *proxies, const struct address *address)
 {
     for (size_t i = 0; i < proxies->count; i++)
         if (is_in(&proxies->networks[i], address))
@@ -93,7 +93,7 @@ static bool is_blank(char c)
 }
 
 /* Reads one header from its right end. false: the way ends in it, at *client; else that is the leftmost hop of it. */
-static bool follow(const struct proxies *proxies, const char *list, struct address *client)
+static bool follow(const struct gf_proxies *proxies, const char *list, struct address *client)
 {
     size_t end = strlen(list);
 
@@ -117,32 +117,71 @@ static bool follow(const struct proxies *proxies, const char *list, struct addre
     }
 }
 
-static const char *format(struct gf_arena *arena, const struct address *address)
+static void format(const struct address *address, char text[INET6_ADDRSTRLEN])
 {
-    char text[INET6_ADDRSTRLEN];
     const struct in6_addr *six = (const struct in6_addr *)address->bytes;
 
     if (IN6_IS_ADDR_V4MAPPED(six))
-        inet_ntop(AF_INET, address->bytes + 12, text, sizeof(text));
+        inet_ntop(AF_INET, address->bytes + 12, text, INET6_ADDRSTRLEN);
     else
-        inet_ntop(AF_INET6, address->bytes, text, sizeof(text));
-    return gf_arena_strdup(arena, text);
+        inet_ntop(AF_INET6, address->bytes, text, INET6_ADDRSTRLEN);
 }
 
-static void find_client(ghttp_request *r)
+static bool find_peer(const struct ghttp_request *r, struct address *peer)
 {
-    const struct proxies *proxies = ghttp_request_arg(r);
-    const char *ip = ghttp_request_remote_ip(r);
-    struct address peer, client = {.is_unix = true};
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&r->peer;
+    const struct sockaddr_in *four = (const struct sockaddr_in *)&r->peer;
 
-    if (ip && parse_address(ip, strlen(ip), &peer) && is_trusted(proxies, &peer))
-        for (size_t i = r->headers.count; i-- > 0;)
-            if (gf_ascii_equal(r->headers.items[i].name, "X-Forwarded-For") &&
-                !follow(proxies, r->headers.items[i].value, &client))
-                break;
-    if (!client.is_unix)
-        r->client_ip = format(r->arena, &client);
-    ghttp_request_next(r);
+    *peer = (struct address){.is_unix = r->peer.ss_family == AF_UNIX};
+    if (r->peer.ss_family == AF_INET6) {
+        memcpy(peer->bytes, &six->sin6_addr, sizeof(peer->bytes));
+    } else if (r->peer.ss_family == AF_INET) {
+        memset(peer->bytes + 10, 0xff, 2);
+        memcpy(peer->bytes + 12, &four->sin_addr, sizeof(four->sin_addr));
+    }
+    return peer->is_unix || r->peer.ss_family == AF_INET || r->peer.ss_family == AF_INET6;
+}
+
+static bool is_by_proxy(const struct gf_proxies *proxies, const struct ghttp_request *r)
+{
+    struct address peer;
+
+    return proxies && find_peer(r, &peer) && is_trusted(proxies, &peer);
+}
+
+bool gf_proxies_find_client(const struct gf_proxies *proxies, const struct ghttp_request *r,
+                            char ret_text[INET6_ADDRSTRLEN])
+{
+    struct address client = {.is_unix = true};
+
+    if (!is_by_proxy(proxies, r))
+        return false;
+    for (size_t i = r->headers.count; i-- > 0;)
+        if (gf_ascii_equal(r->headers.items[i].name, "X-Forwarded-For") &&
+            !follow(proxies, r->headers.items[i].value, &client))
+            break;
+    if (client.is_unix)
+        return false;
+    format(&client, ret_text);
+    return true;
+}
+
+/* The last one said is what the proxy next to us has added, or let stand. */
+const char *gf_proxies_find_scheme(const struct gf_proxies *proxies, const struct ghttp_request *r)
+{
+    const char *said = NULL, *comma;
+
+    if (!is_by_proxy(proxies, r))
+        return NULL;
+    for (size_t i = 0; i < r->headers.count; i++)
+        if (gf_ascii_equal(r->headers.items[i].name, "X-Forwarded-Proto"))
+            said = r->headers.items[i].value;
+    if (!said)
+        return NULL;
+    comma = strrchr(said, ',');
+    said = comma ? comma + 1 : said;
+    said += strspn(said, " \t");
+    return gf_ascii_equal(said, "https") ? "https" : gf_ascii_equal(said, "http") ? "http" : NULL;
 }
 
 /* ---- the list ---- */
@@ -171,38 +210,45 @@ static bool parse_network(const char *text, size_t size, struct network *network
     return bits <= most;
 }
 
-int ghttp_server_trust_proxies(ghttp_server *s, const char *list)
+static int add_network(struct gf_proxies *proxies, const char *text, size_t size, char *error, size_t error_size)
 {
-    static const char call[] = "ghttp_server_trust_proxies()";
-    struct proxies *proxies;
-    int result = gf_server_check_new(s, call);
+    int shown = (int)(size < 100 ? size : 100);
 
-    if (result < 0)
-        return result;
-    proxies = calloc(1, sizeof(*proxies));
-    if (!proxies)
-        return gf_server_fail(s, -ENOMEM, "%s: out of memory", call);
-    for (const char *at = list ? list : ""; *(at += strspn(at, ", \t"));) {
+    if (proxies->count == NETWORKS_MAX) {
+        snprintf(error, error_size, "\"%.*s\" is one network too many; %d fit", shown, text, NETWORKS_MAX);
+        return -EINVAL;
+    }
+    if (!parse_network(text, size, &proxies->networks[proxies->count])) {
+        snprintf(error, error_size, "\"%.*s\" is no address and no network like 10.0.0.0/8", shown, text);
+        return -EINVAL;
+    }
+    proxies->count++;
+    return 0;
+}
+
+int gf_proxies_new(const char *list, struct gf_proxies **ret_proxies, char *error, size_t error_size)
+{
+    struct gf_proxies *proxies = calloc(1, sizeof(*proxies));
+    int result = proxies ? 0 : -ENOMEM;
+
+    snprintf(error, error_size, "%s", proxies ? "the list is empty" : "no memory");
+    for (const char *at = list ? list : ""; !result && *(at += strspn(at, ", \t"));) {
         size_t size = strcspn(at, ", \t");
 
-        if (proxies->count == NETWORKS_MAX || !parse_network(at, size, &proxies->networks[proxies->count++])) {
-            result = gf_server_fail(s, -EINVAL, "%s: \"%.*s\" is %s", call, (int)(size < 100 ? size : 100), at,
-                                    proxies->count == NETWORKS_MAX ? "one network too many; 256 fit"
-                                                                   : "no address and no network like 10.0.0.0/8");
-            goto fail;
-        }
+        result = add_network(proxies, at, size, error, error_size);
         at += size;
     }
-    if (!proxies->count) {
-        result = gf_server_fail(s, -EINVAL, "%s: the list is empty", call);
-        goto fail;
+    if (!result && !proxies->count)
+        result = -EINVAL;
+    if (result < 0) {
+        free(proxies);
+        return result;
     }
-    result = ghttp_server_use_with(s, find_client, proxies);
-    if (result < 0)
-        goto fail;
+    *ret_proxies = proxies;
     return 0;
+}
 
-fail:
+void gf_proxies_free(struct gf_proxies *proxies)
+{
     free(proxies);
-    return result;
 }

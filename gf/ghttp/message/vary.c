@@ -1,10 +1,12 @@
 #include "vary.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
-#include "../message/arena.h"
-#include "../message/ascii.h"
-#include "../message/request.h"
+#include "arena.h"
+#include "ascii.h"
+#include "request.h"
 
 /* Whether a comma list has this word, or "*". */
 static bool has_word(const char *list, const char *word)
@@ -19,13 +21,12 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-void gf_vary_add(ghttp_request *r, const char *name)
+int gf_vary_add(struct ghttp_request *r, const char *name)
 {
     const char *old = gf_fields_find(&r->response.headers, "Vary");
     const char *value = old && *old ? gf_arena_printf(r->arena, "%s, %s", old, name) : name;
 
     if (old && has_word(old, name))
-        return;
-    if (!value || ghttp_response_set_header(r, "Vary", value) != 0)
-        ghttp_response_fail(r, "its headers leave no room for Vary");
+        return 0;
+    return value ? ghttp_response_set_header(r, "Vary", value) : -ENOMEM;
 }
