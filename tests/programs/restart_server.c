@@ -242,6 +242,8 @@ static void talk(void)
 /* In whatever state the program is: before its servers start, or (late_) after that and before g_wait(). */
 static void fail_as(const char *fault)
 {
+    char word[128];
+
     if (!strcmp(fault, "exit0")) {
         _exit(0);
     } else if (!strcmp(fault, "exit1")) {
@@ -260,6 +262,10 @@ static void fail_as(const char *fault)
         hang();
     } else if (!strcmp(fault, "garbage")) {
         say("\x01\xff{{{ no message");
+        hang();
+    } else if (!strcmp(fault, "version")) {
+        snprintf(word, sizeof(word), "{\"type\":\"ready\",\"pid\":%d,\"version\":7}", (int)getpid());
+        say(word);
         hang();
     } else if (!strcmp(fault, "lie")) {
         say("{\"type\":\"ready\",\"pid\":1,\"version\":1}");

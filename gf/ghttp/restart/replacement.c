@@ -216,10 +216,26 @@ static void hand_over(const struct cJSON *ready)
     gf_stand_in_end();
 }
 
+/* What it has said is not that it is ready to serve by our protocol. */
+static void describe_refusal(const struct cJSON *message, char *why, size_t size)
+{
+    const char *reason = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "reason"));
+    const struct cJSON *version = cJSON_GetObjectItemCaseSensitive(message, "version");
+
+    if (is_word(message, "failed") && reason)
+        snprintf(why, size, "it reports: %s", reason);
+    else if (is_word(message, "ready") && cJSON_IsNumber(version) && version->valuedouble != GF_CHANNEL_VERSION)
+        snprintf(why, size,
+                 "it is of a library that speaks version %.0f of the restart protocol, this process is of one that "
+                 "speaks version %d; end the one and start the other in full, once",
+                 version->valuedouble, GF_CHANNEL_VERSION);
+    else
+        snprintf(why, size, "it reports: an unknown word");
+}
+
 static void hear_start(void)
 {
     struct cJSON *message = NULL;
-    const char *reason;
     char why[1024];
     int result = gf_channel_receive(M.successor.control, &message, NULL, NULL);
 
@@ -233,8 +249,7 @@ static void hear_start(void)
                has_number(message, "version", GF_CHANNEL_VERSION)) {
         hand_over(message);
     } else {
-        reason = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "reason"));
-        snprintf(why, sizeof(why), "it reports: %s", is_word(message, "failed") && reason ? reason : "an unknown word");
+        describe_refusal(message, why, sizeof(why));
         end_of_successor(why);
     }
     cJSON_Delete(message);
