@@ -141,7 +141,7 @@ Test(last_words, are_not_lost_with_the_process_that_hears_them, .fini = finish, 
 
     begin("set_gracefulProbation=30s");
     standard_error_of(rig.first, original);
-    cr_assert(zero(int, kill(rig.first, SIGSTOP)));
+    cr_assert(zero(int, rig_stop(rig.first)));
     cr_assert(zero(long, rig_fetch_number(&rig.http, "/say?text=said-to-nobody")));
     cr_assert(zero(int, kill(rig.first, SIGKILL)));
     expect_line("said-to-nobody");
@@ -155,7 +155,7 @@ Test(last_words, are_not_held_up_by_a_process_that_hangs, .fini = finish, .timeo
 
     begin("set_gracefulProbation=30s");
     standard_error_of(rig.first, original);
-    cr_assert(zero(int, kill(rig.first, SIGSTOP)));
+    cr_assert(zero(int, rig_stop(rig.first)));
     cr_assert(zero(long, rig_fetch_number(&rig.http, "/say?text=said-to-who-does-not-hear&times=10000")));
     cr_assert(zero(long, rig_fetch_number(&rig.http, "/say?text=said-after-that")));
     expect_line("said-after-that");

@@ -112,7 +112,7 @@ Test(restart_chain, the_oldest_hangs, .fini = finish, .timeout = 120)
     begin_sleep(60000);
     cr_assert(gt(int, rig_restart_by_api(&rig), 0));
     usleep(700000); /* its probation has ended, and it has said what it waits for */
-    cr_assert(zero(int, kill(rig.first, SIGSTOP)));
+    cr_assert(zero(int, rig_stop(rig.first)));
     cr_assert(gt(int, rig_restart_by_api(&rig), 0));
     cr_assert(not(zero(int, process_wait_pid_gone(rig.first, 0))));
     cr_assert(gt(int, rig_restart_by_api(&rig), 0));
@@ -134,7 +134,7 @@ Test(restart_chain, all_before_the_last_hang, .fini = finish, .timeout = 120)
         pid_t old = rig.pid;
 
         cr_assert(gt(int, rig_restart_by_api(&rig), 0));
-        cr_assert(zero(int, kill(old, SIGSTOP)));
+        cr_assert(zero(int, rig_stop(old)));
     }
     cr_expect(eq(int, rig_count_processes(&rig), 3));
     for (int i = 0; i < 2; i++)
@@ -147,7 +147,7 @@ Test(restart_chain, a_keeper_to_be_hangs, .fini = finish, .timeout = 120)
 {
     cr_assert(zero(int, rig_begin(&rig, "set_stablePid=true\nset_gracefulProbation=30s")));
     cr_assert(gt(int, rig_restart_by_api(&rig), 0));
-    cr_assert(zero(int, kill(rig.first, SIGSTOP)));
+    cr_assert(zero(int, rig_stop(rig.first)));
     cr_assert(gt(int, rig_restart_by_api(&rig), 0));
     cr_expect(eq(long, rig_restart_by_api(&rig), -EBUSY));
     cr_assert(zero(int, kill(rig.first, SIGCONT)));

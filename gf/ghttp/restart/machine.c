@@ -114,13 +114,14 @@ void gf_machine_settle(int result, pid_t new_pid, const char *reason)
                                            .old_pid = getpid(),
                                            .new_pid = new_pid,
                                            .generation = new_pid == getpid() ? 1 : M.greeting.generation + 1,
-                                           .took_ms = gf_machine_now_ms() - request->asked_ms};
+                                           .took_ms = gf_machine_now_ms() - request->asked_ms,
+                                           .waiting = result ? 0 : M.waiting};
     snprintf(request->outcome.executable, sizeof(request->outcome.executable), "%s",
              M.executable    ? M.executable
              : request->path ? request->path
                              : "");
     snprintf(request->outcome.reason, sizeof(request->outcome.reason), "%s", reason);
-    gf_history_add(request->outcome.generation, new_pid, result, request->outcome.took_ms, reason);
+    gf_history_add(&request->outcome);
     M.facts.last = request->outcome;
     M.facts.has_outcome = true;
     M.request = NULL;
@@ -132,12 +133,13 @@ void gf_machine_settle(int result, pid_t new_pid, const char *reason)
 }
 
 /* The outcome that was given has turned out to be wrong. */
-void gf_machine_note_failure(int result, const char *reason)
+void gf_machine_note_failure(int result, unsigned waiting, const char *reason)
 {
     pthread_mutex_lock(&M.lock);
     M.facts.last.result = result;
+    M.facts.last.waiting = waiting;
     snprintf(M.facts.last.reason, sizeof(M.facts.last.reason), "%s", reason);
-    gf_history_correct(result, reason);
+    gf_history_correct(result, waiting, reason);
     pthread_mutex_unlock(&M.lock);
 }
 
@@ -186,6 +188,22 @@ int64_t gf_machine_end_drained(bool force)
             next = s->drain_until_ms;
     }
     return next;
+}
+
+unsigned gf_machine_count_waiting(void)
+{
+    unsigned count = 0;
+
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
+        bool is_up = gf_server_state(s) == GF_SERVER_SERVING || gf_server_state(s) == GF_SERVER_DRAINING;
+
+        for (size_t i = 0; is_up && i < s->listener_count; i++) {
+            int waiting = s->listeners[i].fd >= 0 ? gf_listener_waiting(&s->listeners[i]) : 0;
+
+            count += waiting > 0 ? (unsigned)waiting : 0;
+        }
+    }
+    return count;
 }
 
 void gf_machine_cease_all(void)

@@ -48,6 +48,7 @@ struct gf_machine {
     struct gf_successor successor;
     char *executable;
     struct cJSON *offer;        /* what the successor takes: its "ready" */
+    unsigned waiting;           /* clients in the queues of the listeners at the hand-over */
     char forced[GF_FORCED_MAX]; /* "; ..." that the oldest process had to be killed to make room; "": it had not */
     bool passed_on;             /* our predecessor was given our successor */
     int64_t deadline_ms;        /* of the state */
@@ -115,7 +116,7 @@ int64_t gf_machine_longest(size_t offset);
 /* Tells whoever asked how the restart went. */
 void gf_machine_settle(int result, pid_t new_pid, const char *reason);
 void gf_machine_fail(int result, const char *reason);
-void gf_machine_note_failure(int result, const char *reason);
+void gf_machine_note_failure(int result, unsigned waiting, const char *reason);
 
 enum gf_word gf_machine_hear_successor(void);
 /* Tells the new process, and the log, how the drain stands, where it is time to; when it is time again, or next. */
@@ -126,6 +127,8 @@ int64_t gf_machine_next_report(int64_t next);
 bool gf_machine_is_answered(void);
 int64_t gf_machine_drain_limit(void);
 
+/* Clients in the queues of the TCP listeners: nobody has let them in yet. */
+unsigned gf_machine_count_waiting(void);
 void gf_machine_cease_all(void);
 void gf_machine_accept_all(void);
 void gf_machine_drain_all(int grace_ms);

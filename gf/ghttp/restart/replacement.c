@@ -197,14 +197,15 @@ static void hand_over(const struct cJSON *ready)
     if (gf_channel_say(M.successor.control, "accept") == -ENOMEM)
         glog_warning("no memory to tell the new process to accept; it does so by itself in a moment");
     gf_machine_cease_all();
+    M.waiting = gf_machine_count_waiting();
     gf_fault_point(M.greeting.generation, "after-cease", M.successor.control);
     gf_handover_begin(M.successor.control, ready);
     cJSON_Delete(M.offer);
     M.offer = cJSON_Duplicate(ready, true);
     snprintf(reason, sizeof(reason), "process %d serves%s", (int)pid, M.forced);
     gf_machine_settle(0, pid, reason);
-    glog_info("server restarted: process %d serves, %lld ms after it was asked for; %d drains", (int)pid,
-              (long long)M.facts.last.took_ms, (int)getpid());
+    glog_info("server restarted: process %d serves, %lld ms after it was asked for; %d drains; %u waited to be let in",
+              (int)pid, (long long)M.facts.last.took_ms, (int)getpid(), M.waiting);
     gf_machine_drain_all(HAND_OVER_GRACE_MS);
     gf_fault_point(M.greeting.generation, "after-hand-over", M.successor.control);
     gf_predecessor_say("settled");
@@ -304,7 +305,7 @@ static void take_connections_back(bool has_ended, unsigned *ret_taken, unsigned 
 static void come_back(const char *why)
 {
     char burial[GF_OUTCOME_REASON_MAX - 512], reason[GF_OUTCOME_REASON_MAX];
-    unsigned taken, lost;
+    unsigned taken, lost, waiting = gf_machine_count_waiting();
     bool has_ended;
 
     forget_health();
@@ -314,9 +315,9 @@ static void come_back(const char *why)
     take_connections_back(has_ended, &taken, &lost);
     snprintf(reason, sizeof(reason),
              "rolled back: process %d serves again, with %u connections that had moved (%u were lost with the new "
-             "process); %s%s%s",
-             (int)getpid(), taken, lost, why, *why ? "; " : "", burial);
-    gf_machine_note_failure(-ECHILD, reason);
+             "process) and %u clients that waited to be let in; %s%s%s",
+             (int)getpid(), taken, lost, waiting, why, *why ? "; " : "", burial);
+    gf_machine_note_failure(-ECHILD, waiting, reason);
     gf_supervisor_failed(reason);
     gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve); /* first: who reads the log may ask again at once */
     glog_error("server restart failed: %s", reason);
