@@ -19,6 +19,7 @@
 #include "../../gproc/reload.h"
 #include "../../gproc/start.h"
 #include "channel.h"
+#include "fault.h"
 #include "generations.h"
 #include "keeper_link.h"
 #include "listeners_json.h"
@@ -313,6 +314,7 @@ static void start(void)
         give_up("the process that serves cannot be kept running: it was started 5 times within a minute");
         return;
     }
+    gf_fault_point(keeper.generation, "keeper-start", -1);
     greeting = make_greeting();
     if (greeting)
         result =

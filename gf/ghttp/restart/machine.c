@@ -19,6 +19,7 @@
 #include "../server/registry.h"
 #include "ancestors.h"
 #include "error_loan.h"
+#include "fault.h"
 #include "handover.h"
 #include "history.h"
 #include "keeper_link.h"
@@ -379,6 +380,7 @@ static void step_aside(void)
 
     if (M.passed_on || !is_between() || !gf_machine_is_answered())
         return;
+    gf_fault_point(M.greeting.generation, "step-aside", M.successor.control);
     message = cJSON_CreateObject();
     ports = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(M.offer, "http"), true);
     if (ports && cJSON_AddStringToObject(message, "type", "successor") &&
@@ -407,6 +409,7 @@ void gf_machine_drain(void)
         gf_machine_enter(GF_GRACEFUL_GONE, NULL);
         return;
     }
+    gf_fault_point(M.greeting.generation, "drain", M.successor.control);
     step_aside();
     gf_machine_report_drain();
     if (M.passed_on)
@@ -416,6 +419,7 @@ void gf_machine_drain(void)
     if (fds[GF_MACHINE_FDS].revents)
         word = gf_machine_hear_successor();
     if (word == GF_WORD_LEAVE) {
+        gf_fault_point(M.greeting.generation, "leave", M.successor.control);
         gf_machine_hurry();
     } else if (word == GF_WORD_SHUTDOWN) { /* it takes nothing any more */
         gf_handover_end();

@@ -137,6 +137,7 @@ void gf_machine_begin_start(void)
 {
     M.deadline_ms = gf_machine_now_ms() + ROOM_TIMEOUT_MS;
     M.forced[0] = 0;
+    gf_fault_point(M.greeting.generation, "room", gf_predecessor_fd());
     if (count_behind() + 2 > GENERATIONS_MAX)
         gf_predecessor_say("room");
     gf_machine_enter(GF_GRACEFUL_STARTING, make_room);
@@ -282,6 +283,7 @@ static void start(void)
 /* The new process is trusted, or has been replaced or ended in its turn: there is no way back any more. */
 static void end_watch(void)
 {
+    gf_fault_point(M.greeting.generation, "end-watch", M.successor.control);
     forget_health();
     gf_handover_forget();
     gf_keeper_link_say("unwatched", M.successor.pid);
@@ -308,6 +310,7 @@ static void come_back(const char *why)
     unsigned taken, lost, waiting = gf_machine_count_waiting();
     bool has_ended;
 
+    gf_fault_point(M.greeting.generation, "come-back", M.successor.control);
     forget_health();
     gf_handover_end();
     gf_machine_resume_all(); /* first: to let in who waits is never wrong */
@@ -326,6 +329,7 @@ static void come_back(const char *why)
 /* The new process has nothing left to do and steps aside: from now on its own successor is ours. */
 static void follow(const struct cJSON *message, int control)
 {
+    gf_fault_point(M.greeting.generation, "follow", control);
     cJSON_Delete(M.offer);
     M.offer = cJSON_Duplicate(message, true);
     gf_handover_follow(control, message);
