@@ -41,6 +41,11 @@ void upload_store_path(const char *id, char *ret_path, size_t size)
     snprintf(ret_path, size, "%s/uploads/%s", site.data, id);
 }
 
+static void incoming_path(const char *id, char *ret_path, size_t size)
+{
+    snprintf(ret_path, size, "%s/incoming/%s", site.data, id);
+}
+
 static void description_path(const char *id, char *ret_path, size_t size)
 {
     snprintf(ret_path, size, "%s/uploads/%s.json", site.data, id);
@@ -80,19 +85,17 @@ static int write_description(const char *id, const char *text)
     return -EIO;
 }
 
-static int describe(const char *id, const ghttp_upload *upload, const char *user)
+static int describe(const struct upload_incoming *upload, const char *user)
 {
     cJSON *json = cJSON_CreateObject();
     char *text = NULL;
     int error = -ENOMEM;
 
-    if (cJSON_AddStringToObject(json, "name", ghttp_upload_filename(upload)) &&
-        cJSON_AddStringToObject(json, "user", user) &&
-        cJSON_AddNumberToObject(json, "size", (double)ghttp_upload_size(upload)) &&
-        cJSON_AddNumberToObject(json, "at", (double)time(NULL)))
+    if (cJSON_AddStringToObject(json, "name", upload->name) && cJSON_AddStringToObject(json, "user", user) &&
+        cJSON_AddNumberToObject(json, "size", upload->size) && cJSON_AddNumberToObject(json, "at", (double)time(NULL)))
         text = cJSON_PrintUnformatted(json);
     if (text)
-        error = write_description(id, text);
+        error = write_description(upload->id, text);
     cJSON_free(text);
     cJSON_Delete(json);
     return error;
@@ -202,12 +205,12 @@ int upload_store_each(void (*fn)(const struct upload_entry *entry, void *arg), v
     return error;
 }
 
-static int check_room(void)
+static int check_room(size_t others)
 {
     struct list list;
     int error = read_list(&list);
 
-    if (!error && list.count >= (size_t)site.max_uploads)
+    if (!error && list.count + others >= (size_t)site.max_uploads)
         error = -ENOSPC;
     free(list.items);
     return error;
@@ -215,29 +218,60 @@ static int check_room(void)
 
 /* ---- changes ---------------------------------------------------------------------------------- */
 
-int upload_store_add(const ghttp_upload *upload, const char *user)
+int upload_store_begin(struct upload_incoming *upload, const char *name, size_t others)
 {
-    char id[UPLOAD_ID_SIZE], incoming[1024], saved[1536], path[1024];
-    int error = check_room();
+    char path[1024];
+    int error = check_room(others);
 
     if (!error)
-        error = make_id(id);
+        error = make_id(upload->id);
     if (error)
         return error;
-    snprintf(incoming, sizeof(incoming), "%s/incoming", site.data);
-    error = ghttp_upload_save(upload, incoming, saved, sizeof(saved));
-    if (error)
-        return error;
-    upload_store_path(id, path, sizeof(path));
-    if (rename(saved, path) < 0) {
-        error = -errno;
-        unlink(saved);
-        return error;
-    }
-    error = describe(id, upload, user);
+    snprintf(upload->name, sizeof(upload->name), "%s", name);
+    upload->size = 0;
+    incoming_path(upload->id, path, sizeof(path));
+    upload->file = fopen(path, "wbxe");
+    return upload->file ? 0 : -errno;
+}
+
+int upload_store_write(struct upload_incoming *upload, const void *data, size_t size)
+{
+    upload->size += (double)size;
+    return fwrite(data, 1, size, upload->file) == size ? 0 : -errno;
+}
+
+int upload_store_end(struct upload_incoming *upload)
+{
+    int error = fclose(upload->file) == 0 ? 0 : -errno;
+
+    upload->file = NULL;
+    return error;
+}
+
+int upload_store_keep(struct upload_incoming *upload, const char *user)
+{
+    char incoming[1024], path[1024];
+    int error;
+
+    incoming_path(upload->id, incoming, sizeof(incoming));
+    upload_store_path(upload->id, path, sizeof(path));
+    if (rename(incoming, path) < 0)
+        return -errno;
+    error = describe(upload, user);
     if (error)
         unlink(path);
     return error;
+}
+
+void upload_store_drop(struct upload_incoming *upload)
+{
+    char path[1024];
+
+    if (upload->file)
+        fclose(upload->file);
+    upload->file = NULL;
+    incoming_path(upload->id, path, sizeof(path));
+    unlink(path);
 }
 
 int upload_store_remove(const char *id)

@@ -1,5 +1,6 @@
 /*
- * Uploads: sent by a form, listed, fetched again under the names they had, removed. Who has logged in may do so.
+ * Uploads: sent by a form and written while they come in, listed, fetched again under the names they had, removed. Who
+ * has logged in may do so.
  *
  * public/js/uploads.js sends the form by a request of its own to show how far it is; without scripts the form works as
  * forms do. Both get the same answer, a redirect to the list.
@@ -71,23 +72,97 @@ static void refuse(ghttp_request *r, int status, const char *problem)
     write_page(r, problem);
 }
 
+/* ---- taking files in ---------------------------------------------------------------------------- */
+
+struct incoming {
+    struct incoming *next;
+    struct upload_incoming upload;
+};
+
+/* A form while it comes in. Its files are kept when all of it is there: one that was cancelled leaves nothing. */
+struct form {
+    struct incoming *files, *current; /* current: NULL in parts that are no file of ours */
+    size_t count;
+    int error; /* what was wrong on our side */
+};
+
+static int begin_part(ghttp_request *r, const struct ghttp_part *part, void *arg)
+{
+    struct form *form = arg;
+    struct incoming *file;
+
+    form->current = NULL;
+    if (!part->filename || strcmp(part->name, "files") != 0)
+        return 0;
+    file = ghttp_request_alloc(r, sizeof(*file));
+    form->error = file ? upload_store_begin(&file->upload, part->filename, form->count) : -ENOMEM;
+    if (form->error)
+        return form->error;
+    file->next = form->files;
+    form->files = form->current = file;
+    form->count++;
+    return 0;
+}
+
+static int take_data(ghttp_request *r, const void *data, size_t size, void *arg)
+{
+    struct form *form = arg;
+
+    (void)r;
+    if (form->current)
+        form->error = upload_store_write(&form->current->upload, data, size);
+    return form->error;
+}
+
+static int end_part(ghttp_request *r, void *arg)
+{
+    struct form *form = arg;
+
+    (void)r;
+    if (form->current)
+        form->error = upload_store_end(&form->current->upload);
+    return form->error;
+}
+
+static void keep(struct form *form, const char *user)
+{
+    while (form->files && !form->error) {
+        form->error = upload_store_keep(&form->files->upload, user);
+        if (!form->error)
+            form->files = form->files->next;
+    }
+}
+
+static void drop_rest(struct form *form)
+{
+    for (; form->files; form->files = form->files->next)
+        upload_store_drop(&form->files->upload);
+}
+
+/* Written while it comes in: it may take as long as the visitor's line needs, as long as something comes. */
 static void take(ghttp_request *r)
 {
-    size_t count;
-    const ghttp_upload *const *files = ghttp_request_files(r, "files", &count);
-    int error = 0;
+    static const struct ghttp_multipart_callbacks callbacks = {begin_part, take_data, end_part};
+    struct form form = {.files = NULL};
+    int error = ghttp_request_read_multipart(r, &callbacks, &form);
 
-    for (size_t i = 0; i < count && !error; i++)
-        error = upload_store_add(files[i], account_user(r));
-    if (!count)
-        refuse(r, 422, "Please choose a file.");
-    else if (error == -ENOSPC)
+    if (!error)
+        keep(&form, account_user(r));
+    drop_rest(&form);
+    if (form.error == -ENOSPC)
         refuse(r, 507, "There is no room for more files; remove some first.");
-    else if (error < 0)
-        ghttp_response_fail(r, strerror(-error));
-    else
+    else if (form.error)
+        ghttp_response_fail(r, strerror(-form.error));
+    else if (error == -EINVAL || error == -E2BIG)
+        ghttp_response_write_status(r, 400);
+    else if (!error && !form.count)
+        refuse(r, 422, "Please choose a file.");
+    else if (!error)
         ghttp_response_redirect(r, "/uploads", 303);
+    /* else the response has its status: it was too long, too slow, or the visitor has gone */
 }
+
+/* ---- and giving them out ------------------------------------------------------------------------ */
 
 /* As a download, whatever it is: a page that somebody has uploaded must not be shown as one of ours. */
 static void fetch(ghttp_request *r)
@@ -121,7 +196,7 @@ void uploads_bind(ghttp_server *s)
         fprintf(stderr, "the folders of the uploads cannot be made in \"%s\"\n", site.data);
     ghttp_group_use(uploads, account_require);
     ghttp_group_get(uploads, "/", show);
-    ghttp_group_post(uploads, "/", take);
+    ghttp_group_bind_streaming(uploads, "POST:/", take, NULL, 0); /* clientMaxBodySize at most */
     ghttp_group_get(uploads, "/:id", fetch);
     ghttp_group_post(uploads, "/:id/remove", drop);
 }

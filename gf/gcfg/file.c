@@ -1,5 +1,5 @@
 /*
- * Files: where a program's configuration is, and a file read whole. Owns nothing beyond a call. Thread: any.
+ * Files: read whole and given to the reader of their format. Owns nothing beyond a call. Thread: any.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,68 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../gproc/start.h"
 #include "tree.h"
-
-/* ---- which file ---- */
-
-static const char *const names[] = {"config.yaml", "config.yml", "config.json", NULL};
-static const char *const folders[] = {"", "config/", "manifest/config/", NULL};
-
-/* Also a link to nothing is there: that it cannot be read is to be said, not passed over. */
-static bool is_there(const char *path)
-{
-    struct stat status;
-
-    return !lstat(path, &status) || (errno != ENOENT && errno != ENOTDIR);
-}
-
-/* 0: there is one of the candidates in this folder. */
-static int find_in(const char *folder, size_t folder_length, const char *const *candidates, char *path, size_t size)
-{
-    char tried[PATH_MAX];
-
-    for (; *candidates; candidates++) {
-        int length = snprintf(tried, sizeof(tried), "%.*s%s", (int)folder_length, folder, *candidates);
-
-        if (length < 0 || (size_t)length >= sizeof(tried) || !is_there(tried))
-            continue;
-        if ((size_t)length >= size)
-            return -ENAMETOOLONG;
-        memcpy(path, tried, (size_t)length + 1);
-        return 0;
-    }
-    return -ENOENT;
-}
-
-static int find_any(const char *const *candidates, char *path, size_t size)
-{
-    const char *exe = gf_start_get()->exe_path, *slash = exe ? strrchr(exe, '/') : NULL;
-    int result = -ENOENT;
-
-    for (size_t i = 0; folders[i] && result == -ENOENT; i++)
-        result = find_in(folders[i], strlen(folders[i]), candidates, path, size);
-    if (result == -ENOENT && slash)
-        result = find_in(exe, (size_t)(slash - exe) + 1, candidates, path, size);
-    return result;
-}
-
-int gcfg_find(char *path, size_t size)
-{
-    const char *wanted = getenv("GF_GCFG_FILE");
-    int result = -ENOENT;
-
-    if (!wanted || !*wanted)
-        return find_any(names, path, size);
-    if (!strchr(wanted, '/'))
-        result = find_any((const char *[]){wanted, NULL}, path, size);
-    if (result != -ENOENT)
-        return result;
-    if (strlen(wanted) >= size)
-        return -ENAMETOOLONG;
-    memcpy(path, wanted, strlen(wanted) + 1); /* whoever reads it will say what is wrong with it */
-    return 0;
-}
 
 /* ---- its text ---- */
 
@@ -157,7 +96,8 @@ int gcfg_load_found(gcfg **ret_cfg, char *error, size_t size)
         *ret_cfg = NULL;
         return 0;
     }
-    snprintf(error, size, "GF_GCFG_FILE: cannot be read: %s", strerror(-result));
+    snprintf(error, size, "%s: cannot be read: %s", result == -ENOTDIR ? "GF_GCFG_PATH" : "GF_GCFG_FILE",
+             strerror(-result));
     return result;
 }
 

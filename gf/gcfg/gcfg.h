@@ -35,13 +35,17 @@ enum gcfg_kind {
 };
 
 /**
- * The file that a program's configuration is in: what the environment variable GF_GCFG_FILE names; else the first of
- * `config.yaml`, `config.yml`, `config.json` in the working folder, in `config/` and `manifest/config/` below it and in
- * the executable's folder. A name in GF_GCFG_FILE without a slash is looked for in the same folders.
+ * The file that a program's configuration is in, looked for as GoFrame does: `config.yaml`, and where that is nowhere
+ * `config.yml`, then `config.json`; each in the working folder, in `config/` and `manifest/config/` below it, and in
+ * the same three places of the executable's folder.
+ *
+ * The option `--gf.gcfg.file` of the program's command line, or else the environment variable GF_GCFG_FILE, names
+ * another file, with its ending or without, which is looked for in the same places: `prod`, `prod/config.yaml`.
+ * `--gf.gcfg.path` or GF_GCFG_PATH names one folder to search in the place of the two.
  *
  * @param path gets the path, at most size bytes with the end.
- * @return 0; -ENOENT: there is none (and GF_GCFG_FILE is not set); -ENAMETOOLONG. Whether it can be read is not
- * checked. Thread: any thread.
+ * @return 0; -ENOENT: there is none (and none is named); -ENOTDIR: what GF_GCFG_PATH names is no folder; -ENAMETOOLONG.
+ * Whether it can be read is not checked. Thread: any thread.
  */
 GF_API int gcfg_find(char *path, size_t size);
 
@@ -59,7 +63,7 @@ GF_API int gcfg_load(const char *path, gcfg **ret_cfg, char *error, size_t size)
 /**
  * gcfg_find(), then gcfg_load(): the file that the program's servers read too.
  * @param ret_cfg gets the tree; NULL where there is no file: gcfg_get() and its like find nothing in that.
- * @return 0 in both cases; else as gcfg_load(), or -ENAMETOOLONG. Thread: any thread.
+ * @return 0 in both cases; else as gcfg_load(), or as gcfg_find(). Thread: any thread.
  */
 GF_API int gcfg_load_found(gcfg **ret_cfg, char *error, size_t size);
 

@@ -157,7 +157,8 @@ GF_API int ghttp_server_set_graceful(ghttp_server *s, bool on);
 /**
  * Any setting by its configuration key, case and `-`, `_`, blanks in it ignored:
  * `ghttp_server_set(s, "clientMaxBodySize", "8m")`. docs/settings.md lists them.
- * @return 0; -ENOENT for an unknown key, -EINVAL for a bad value, with a message.
+ * @return 0; -ENOENT for an unknown key, -ENOTSUP for one of GoFrame's that means nothing here, -EINVAL for a bad
+ * value, with a message.
  * Thread: before start.
  */
 GF_API int ghttp_server_set(ghttp_server *s, const char *key, const char *value);

@@ -7,8 +7,10 @@
 #define GF_GHTTP_SESSION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <time.h>
 
+#include <gf/ghttp/ghttp_request.h>
 #include <gf/ghttp/ghttp_types.h>
 
 GF_BEGIN_DECLS
@@ -86,12 +88,29 @@ GF_API const char *ghttp_session_id(ghttp_request *r);
 GF_API int ghttp_session_error(ghttp_request *r);
 /** A value, as this request sees it; NULL: there is none. Lives until the request ends. */
 GF_API const char *ghttp_session_get(ghttp_request *r, const char *key);
+/** ghttp_session_get() as a whole number; the fallback when it is absent or is not one. */
+GF_API long ghttp_session_get_int(ghttp_request *r, const char *key, long fallback);
+/** ghttp_session_get() as a number; the fallback when it is absent or is not one. */
+GF_API double ghttp_session_get_double(ghttp_request *r, const char *key, double fallback);
+/** ghttp_session_get() as true (1, true, on, yes) or false (0, false, off, no, empty); else the fallback. */
+GF_API bool ghttp_session_get_bool(ghttp_request *r, const char *key, bool fallback);
+/** Whether there is a value, an empty one too. */
+GF_API bool ghttp_session_contains(ghttp_request *r, const char *key);
+/** How many values there are, as this request sees them. */
+GF_API size_t ghttp_session_size(ghttp_request *r);
+/**
+ * Calls fn for each key and its value, in no particular order. fn may set and remove values: those that were taken away
+ * meanwhile are left out, and so are new ones.
+ * @return how often fn was called.
+ */
+GF_API size_t ghttp_session_each(ghttp_request *r, ghttp_pair *fn, void *arg);
 /**
  * Sets a value, beginning a session if there is none.
  * @param key 1..256 bytes. @param value any text, copied; NULL takes the key away.
  * @return 0; -EINVAL for a key; -E2BIG for more than a session holds; -EALREADY when a session would begin after the
- *         first flush, which its cookie cannot follow; what the store of the sessions cannot do (-EACCES, -ECONNREFUSED
- * …; see ghttp_session_error()); -ENOMEM.
+ *         first flush, which its cookie cannot follow; -ENOSPC when a session would begin and there are
+ * sessionMaxCount; what the store of the sessions cannot do (-EACCES, -ECONNREFUSED …; see ghttp_session_error());
+ * -ENOMEM.
  */
 GF_API int ghttp_session_set(ghttp_request *r, const char *key, const char *value);
 /** Takes a value away; with the last one the session ends. 0 (also if there was none) or as ghttp_session_set(). */

@@ -1,15 +1,12 @@
 /*
- * The log: makes one line of one event and writes it with one system call.
+ * The log: makes one line of one event and has it written in one piece.
  *
- * Owns: the writer and its argument, the level, the count of dropped lines. Any thread may enter; nobody waits
- * for another thread's line, and nobody waits long for a reader of standard error that has stopped reading.
+ * Owns: the writer and its argument, the level. Any thread may enter; nobody waits for a reader of standard error.
  */
 #include <gf/glog/glog.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,9 +17,7 @@
 
 #include "escape.h"
 #include "line.h"
-
-/* How long a line waits for a full pipe to be read; after a line was dropped the next ones do not wait at all. */
-#define STALLED_READER_MS 50
+#include "terminal.h"
 
 static const char cut_mark[] = "...";
 
@@ -35,8 +30,6 @@ static struct {
 } writer = {.changing = PTHREAD_MUTEX_INITIALIZER};
 
 static atomic_int lowest_level = GLOG_INFO;
-static atomic_ulong dropped;
-static atomic_bool stalled; /* the last line was dropped */
 
 void glog_set_writer(glog_writer *fn, void *arg)
 {
@@ -119,64 +112,6 @@ static bool append_escaped(struct gf_glog_line *line, const char *text, size_t s
     return true;
 }
 
-/* A pipe whose reader hangs must not hang the servers: wait a moment, once, then drop. */
-static bool standard_error_takes(void)
-{
-    struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
-    int ready = poll(&fd, 1, atomic_load(&stalled) ? 0 : STALLED_READER_MS);
-    return ready > 0 ? (fd.revents & POLLOUT) != 0 : ready < 0 && errno == EINTR;
-}
-
-/* A pipe whose reader has gone must not end the process: SIGPIPE is this thread's, and taken before anybody hears it.
- */
-static ssize_t write_without_signal(const char *text, size_t size)
-{
-    const struct timespec at_once = {.tv_sec = 0};
-    sigset_t pipe_signal, before, pending;
-    ssize_t written;
-    bool was_pending;
-
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-    was_pending = !sigpending(&pending) && sigismember(&pending, SIGPIPE) == 1;
-    do
-        written = write(STDERR_FILENO, text, size);
-    while (written < 0 && errno == EINTR);
-    if (written < 0 && errno == EPIPE && !was_pending)
-        while (sigtimedwait(&pipe_signal, NULL, &at_once) < 0 && errno == EINTR)
-            continue;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return written;
-}
-
-static bool write_once(const char *text, size_t size)
-{
-    ssize_t written = -1;
-
-    if (standard_error_takes())
-        written = write_without_signal(text, size);
-    atomic_store(&stalled, written != (ssize_t)size);
-    return written == (ssize_t)size;
-}
-
-/* Once lines can be written again the log says how many are missing. */
-static void report_dropped(void)
-{
-    struct gf_glog_line line;
-    char text[64];
-    unsigned long missing = atomic_exchange(&dropped, 0);
-
-    if (missing == 0)
-        return;
-    begin_line(&line, GLOG_WARNING);
-    int size = snprintf(text, sizeof(text), "%lu log lines were dropped", missing);
-    append_escaped(&line, text, size > 0 ? (size_t)size : 0);
-    line.text[line.size++] = '\n';
-    if (!write_once(line.text, line.size))
-        atomic_fetch_add(&dropped, missing);
-}
-
 void gf_glog_make_line(struct gf_glog_line *line, enum glog_level level, const char *format, va_list arguments)
 {
     char text[GF_GLOG_LINE_MAX];
@@ -194,6 +129,15 @@ void gf_glog_make_line(struct gf_glog_line *line, enum glog_level level, const c
     }
 }
 
+void gf_glog_print_line(struct gf_glog_line *line, enum glog_level level, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    gf_glog_make_line(line, level, format, arguments);
+    va_end(arguments);
+}
+
 void gf_glog_emit_line(struct gf_glog_line *line, enum glog_level level)
 {
     void *arg;
@@ -204,16 +148,8 @@ void gf_glog_emit_line(struct gf_glog_line *line, enum glog_level level)
         fn(level, line->text, arg);
         return;
     }
-    report_dropped();
     line->text[line->size++] = '\n';
-    if (!write_once(line->text, line->size))
-        atomic_fetch_add(&dropped, 1);
-}
-
-void gf_glog_pass_on(const char *text, size_t size)
-{
-    if (!write_once(text, size))
-        atomic_fetch_add(&dropped, 1);
+    gf_terminal_write(line->text, line->size);
 }
 
 bool gf_glog_is_wanted(enum glog_level level)

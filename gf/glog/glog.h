@@ -4,7 +4,8 @@
  *
  * The rest of the library returns errors; what an operator should read goes through here. A line is one
  * write(2), so that lines of several processes on one terminal or file do not mix; control characters in
- * it are escaped, so that nothing a client sends can forge a line.
+ * it are escaped, so that nothing a client sends can forge a line. Nobody who logs waits for a reader of standard
+ * error: what that does not take at once is kept for a moment, and dropped and counted where it becomes too much.
  */
 #ifndef GF_GLOG_H
 #define GF_GLOG_H

@@ -27,13 +27,10 @@ bool gf_glog_is_wanted(enum glog_level level);
 void gf_glog_make_line(struct gf_glog_line *line, enum glog_level level, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
+void gf_glog_print_line(struct gf_glog_line *line, enum glog_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Gives it to the writer, or to standard error. */
 void gf_glog_emit_line(struct gf_glog_line *line, enum glog_level level);
-
-/*
- * What another process has written, at most GF_GLOG_LINE_MAX bytes of it, to standard error as it is. Waits for a
- * reader that has stopped reading as little as a line does; what is dropped then counts as a line.
- */
-void gf_glog_pass_on(const char *text, size_t size);
 
 #endif

@@ -97,6 +97,7 @@ static int open_named(struct gf_log_file *file)
     if (file->fd < 0)
         return -errno;
     file->regular = !fstat(file->fd, &status) && S_ISREG(status.st_mode);
+    file->torn &= file->regular && status.st_size > 0;
     return 0;
 }
 
@@ -202,7 +203,30 @@ static bool is_current(const struct gf_log_file *file, const char *path)
            open_one.st_dev == named.st_dev;
 }
 
-/* The lock goes with the descriptor. Whoever gets it second finds that the name means another file by now. */
+/* NFS and others know no rename that replaces nothing. There the lock must do. */
+static int rename_aside(const char *path, const char *backup)
+{
+    struct stat status;
+
+    if (!renameat2(AT_FDCWD, path, AT_FDCWD, backup, RENAME_NOREPLACE))
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+        return -errno;
+    if (!lstat(backup, &status))
+        return -EEXIST;
+    return rename(path, backup) < 0 ? -errno : 0;
+}
+
+static int lock(const struct gf_log_file *file)
+{
+    while (flock(file->fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+/* The lock goes with the descriptor. Whoever gets it second finds that the name means another file by now. On failure
+ * the file is open as it was, unless it cannot be opened. */
 static int rotate(struct gf_log_file *file, const struct timespec *now)
 {
     char path[PATH_MAX], backup_path[PATH_MAX], backup[NAME_MAX + 1];
@@ -214,20 +238,21 @@ static int rotate(struct gf_log_file *file, const struct timespec *now)
         result = make_path(file, backup, backup_path, sizeof(backup_path));
     if (result)
         return result;
-    while (flock(file->fd, LOCK_EX) < 0)
-        if (errno != EINTR)
-            return -errno;
-    if (is_current(file, path) && renameat2(AT_FDCWD, path, AT_FDCWD, backup_path, RENAME_NOREPLACE) < 0)
-        result = -errno;
+    result = lock(file);
+    if (!result && is_current(file, path))
+        result = rename_aside(path, backup_path);
+    if (result < 0) {
+        flock(file->fd, LOCK_UN);
+        return result == -EEXIST ? 0 : result; /* two in one microsecond: the file grows on until the next look */
+    }
     gf_log_file_close(file);
-    if (!result || result == -EEXIST) /* two in one microsecond: the file grows on until the next look */
-        result = open_named(file);
+    result = open_named(file);
     if (!result)
         remove_old(file);
     return result;
 }
 
-/* Bytes that still fit in; the rotation is what makes room. */
+/* Bytes that still fit in; the rotation is what makes room. Where it fails the file grows on: its lines count more. */
 static int make_room(struct gf_log_file *file, const struct timespec *now, size_t *ret_room)
 {
     struct stat status;
@@ -237,11 +262,18 @@ static int make_room(struct gf_log_file *file, const struct timespec *now, size_
         return 0;
     if (fstat(file->fd, &status) < 0)
         return -errno;
-    if (status.st_size >= file->rotate_size) {
+    if (status.st_size < file->rotate_size)
+        file->rotate_error = 0;
+    else {
         int result = rotate(file, now);
 
-        if (result || fstat(file->fd, &status) < 0)
-            return result ? result : -errno;
+        if (file->fd < 0)
+            return result;
+        file->rotate_error = result;
+        if (result)
+            return 0;
+        if (fstat(file->fd, &status) < 0)
+            return -errno;
     }
     *ret_room = status.st_size < file->rotate_size ? (size_t)(file->rotate_size - status.st_size) : 1;
     return 0;
@@ -259,20 +291,39 @@ static size_t count_bytes(const char *text, size_t size, size_t room)
     return end ? (size_t)(end - text) + 1 : size;
 }
 
-static ssize_t write_all(int fd, const char *text, size_t size)
+/* A disk that is full takes half a line: the next one must not go on in it. */
+static int mend(struct gf_log_file *file)
 {
+    ssize_t written = 1;
+
+    while (file->torn && (written = write(file->fd, "\n", 1)) < 0 && errno == EINTR)
+        continue;
+    if (written < 0)
+        return -errno;
+    file->torn = false;
+    return 0;
+}
+
+/* The bytes of whole lines that are written, or a negative errno if there are none. */
+static ssize_t write_all(struct gf_log_file *file, const char *text, size_t size)
+{
+    const char *end;
     size_t done = 0;
+    int result = mend(file);
 
-    while (done < size) {
-        ssize_t written = write(fd, text + done, size - done);
+    while (!result && done < size) {
+        ssize_t written = write(file->fd, text + done, size - done);
 
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -errno;
-        done += (size_t)written;
+        if (written >= 0)
+            done += (size_t)written;
+        else if (errno != EINTR)
+            result = -errno;
     }
-    return (ssize_t)size;
+    if (!result)
+        return (ssize_t)size;
+    end = memrchr(text, '\n', done);
+    file->torn |= done > 0 && text[done - 1] != '\n';
+    return end ? end - text + 1 : result;
 }
 
 /* A pipe or a terminal takes a line at a time, which it takes in one piece. */
@@ -301,5 +352,5 @@ ssize_t gf_log_file_write(struct gf_log_file *file, const char *text, size_t siz
         return result;
     if (!file->regular)
         return write_one_line(file, text, size, wait_ms);
-    return write_all(file->fd, text, count_bytes(text, size, room));
+    return write_all(file, text, count_bytes(text, size, room));
 }

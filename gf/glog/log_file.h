@@ -22,7 +22,9 @@ struct gf_log_file {
     int64_t rotate_size;     /* bytes; 0: not by size */
     int64_t backups;         /* old files that are kept; 0: all */
     int fd;                  /* -1: not open */
+    int rotate_error; /* why the last rotation that was due has failed, a negative errno; then the file grows on */
     bool regular;
+    bool torn; /* what was written last ends in the middle of a line */
 };
 
 /* Makes the folder if need be and checks the pattern; opens nothing. 0 or a negative errno; then nothing is left. */
@@ -38,8 +40,8 @@ void gf_log_file_close(struct gf_log_file *file);
 
 /*
  * Writes whole lines from the beginning of text, as many as one write(2) should take, and rotates first where that is
- * due. How many bytes; 0: it takes nothing now, after a wait of at most wait_ms (a pipe that nobody reads); or a
- * negative errno.
+ * due and possible. How many bytes, fewer lines where the disk is full; 0: it takes nothing now, after a wait of at
+ * most wait_ms (a pipe that nobody reads); or a negative errno.
  */
 ssize_t gf_log_file_write(struct gf_log_file *file, const char *text, size_t size, const struct timespec *now,
                           int wait_ms);

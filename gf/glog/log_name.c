@@ -103,19 +103,49 @@ int gf_log_name_backup(const char *name, const struct timespec *now, char *backu
     return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
 }
 
-/* What stands outside the braces, and a date between them. */
+/* How many digits a letter of the date stands for. */
+static void count_digits(char letter, size_t *ret_least, size_t *ret_most)
+{
+    *ret_most = letter == 'Y' ? 4 : 2;
+    *ret_least = strchr("njG", letter) ? 1 : *ret_most;
+}
+
+/* here: behind which bytes of the name the pattern can have come; by one more character of it. */
+static void step(bool *here, char c, bool in_braces, const char *name, size_t length)
+{
+    size_t least = 1, most = 1;
+
+    if (in_braces && is_letter(c))
+        count_digits(c, &least, &most);
+    for (size_t i = length + 1; i-- > 0;) { /* from the end, so that no byte that is marked now is looked at again */
+        size_t digits = strspn(name + i, "0123456789");
+
+        if (!here[i])
+            continue;
+        here[i] = false;
+        if (!in_braces || !is_letter(c))
+            here[i + 1] = name[i] == c;
+        else
+            for (size_t taken = least; taken <= most && taken <= digits; taken++)
+                here[i + taken] = true;
+    }
+}
+
+/* What stands outside the braces, and the digits of a date where letters for one stand between them. */
 static bool is_of_some_date(const char *pattern, const char *name)
 {
-    const char *first = strchr(pattern, '{'), *last = strrchr(pattern, '}');
-    size_t prefix, suffix, length = strlen(name);
+    bool here[NAME_MAX + 2] = {true}, in_braces = false;
+    size_t length = strlen(name);
 
-    if (!first || !last)
-        return !strcmp(pattern, name);
-    prefix = (size_t)(first - pattern);
-    suffix = strlen(last + 1);
-    if (length <= prefix + suffix || strncmp(name, pattern, prefix) != 0 || strcmp(name + length - suffix, last + 1))
+    if (length > NAME_MAX)
         return false;
-    return strspn(name + prefix, "0123456789-_.") >= length - prefix - suffix;
+    for (; *pattern; pattern++) {
+        if (*pattern == '{' || *pattern == '}')
+            in_braces = *pattern == '{';
+        else
+            step(here, *pattern, in_braces, name, length);
+    }
+    return here[length];
 }
 
 /* Takes the time of a backup out of a name; false: there is none. */

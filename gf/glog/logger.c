@@ -15,6 +15,7 @@
 
 #include "line.h"
 #include "log_file.h"
+#include "terminal.h"
 
 /* A few seconds of a busy server's lines. As much again may be on its way to the disk. */
 #define QUEUE_MAX ((size_t)4 << 20)
@@ -37,7 +38,6 @@ struct gf_logger {
     struct gf_logger *next;  /* in the list of all */
     struct gf_log_file file; /* the thread's */
     enum gf_logger_style style;
-    bool on_terminal;
     size_t queue_max;
     pthread_t thread;
 
@@ -56,12 +56,14 @@ struct gf_logger {
 
     atomic_bool gives_up; /* the time to write what is left is over */
     bool failing;         /* the last write has failed, and that was logged; the thread's */
+    bool growing;         /* likewise the last rotation */
 };
 
 static struct {
     pthread_mutex_t lock;
     struct gf_logger *first;
     bool listens; /* to SIGHUP */
+    bool ends;    /* with the process */
 } loggers = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void set_time_limit(struct timespec *until, int timeout_ms)
@@ -125,23 +127,16 @@ uint64_t gf_logger_dropped(struct gf_logger *logger)
     return dropped;
 }
 
-void gf_logger_report(struct gf_logger *logger, enum glog_level level, const char *format, ...)
+void gf_logger_report(struct gf_logger *logger, bool on_terminal, enum glog_level level, struct gf_glog_line *line)
 {
     int saved_errno = errno;
-    struct gf_glog_line line;
-    va_list arguments;
 
-    if (!gf_glog_is_wanted(level))
-        return;
-    va_start(arguments, format);
-    gf_glog_make_line(&line, level, format, arguments);
-    va_end(arguments);
     if (logger) {
-        line.text[line.size] = '\n';
-        gf_logger_write(logger, line.text, line.size + 1);
+        line->text[line->size] = '\n';
+        gf_logger_write(logger, line->text, line->size + 1);
     }
-    if (!logger || logger->on_terminal)
-        gf_glog_emit_line(&line, level);
+    if (on_terminal)
+        gf_glog_emit_line(line, level);
     errno = saved_errno;
 }
 
@@ -172,6 +167,16 @@ static void note_failure(struct gf_logger *logger, int error)
     logger->failing = true;
 }
 
+static void note_rotation(struct gf_logger *logger)
+{
+    int error = logger->file.rotate_error;
+
+    if (error && !logger->growing)
+        glog_error("log file \"%s\" is full and cannot be renamed: %s; it grows on", logger->file.pattern,
+                   strerror(-error));
+    logger->growing = error != 0;
+}
+
 /* false: some of it was dropped. */
 static bool write_out(struct gf_logger *logger, const char *text, size_t size)
 {
@@ -183,6 +188,7 @@ static bool write_out(struct gf_logger *logger, const char *text, size_t size)
 
         clock_gettime(CLOCK_REALTIME, &now);
         written = gf_log_file_write(&logger->file, text + done, size - done, &now, STALLED_MS);
+        note_rotation(logger);
         if (written < 0)
             note_failure(logger, (int)-written);
         if (written < 0 || (!written && atomic_load(&logger->gives_up))) {
@@ -358,6 +364,7 @@ void gf_logger_flush_all(int timeout_ms)
     for (struct gf_logger *logger = loggers.first; logger; logger = logger->next)
         wait_for_rest(logger, &until);
     pthread_mutex_unlock(&loggers.lock);
+    gf_terminal_flush(timeout_ms);
 }
 
 /* A thread that hangs in a dead disk is left to the end of the process, with all that it uses. */
@@ -396,6 +403,7 @@ void gf_logger_stop_all(int timeout_ms)
         end_thread(logger);
     }
     pthread_mutex_unlock(&loggers.lock);
+    gf_terminal_flush(timeout_ms);
 }
 
 static void stop_at_exit(void)
@@ -435,14 +443,15 @@ static int join_the_others(struct gf_logger *logger)
     int result = 0;
 
     pthread_mutex_lock(&loggers.lock);
-    if (!loggers.listens) {
+    if (logger->file.folder &&
+        !loggers.listens) { /* standard output cannot be opened anew: SIGHUP means what it meant */
         result = gproc_on_signal(SIGHUP, reopen_all, NULL);
         loggers.listens = !result;
-        if (!result)
-            atexit(stop_at_exit);
     }
     if (!result)
         result = start_thread(logger);
+    if (!result && !loggers.ends)
+        loggers.ends = !atexit(stop_at_exit);
     if (!result) {
         logger->next = loggers.first;
         loggers.first = logger;
@@ -461,7 +470,6 @@ int gf_logger_new(const struct gf_logger_options *options, struct gf_logger **re
     if (!logger)
         goto fail;
     logger->style = options->style;
-    logger->on_terminal = options->on_terminal;
     logger->queue_max = options->queue_max ? options->queue_max : QUEUE_MAX;
     result = gf_log_file_init(&logger->file, options->folder, options->pattern, options->rotate_size, options->backups);
     if (result < 0)

@@ -14,6 +14,7 @@
 
 #include <gf/glog/glog.h>
 
+struct gf_glog_line;
 struct gf_logger;
 
 /* How the file says that lines are missing. */
@@ -29,7 +30,6 @@ struct gf_logger_options {
     int64_t rotate_size; /* bytes; 0: not by size */
     int64_t backups;     /* old files that are kept; 0: all */
     enum gf_logger_style style;
-    bool on_terminal; /* gf_logger_report() writes to standard error too */
     size_t queue_max; /* bytes; 0: 4 MiB */
 };
 
@@ -40,13 +40,14 @@ int gf_logger_new(const struct gf_logger_options *options, struct gf_logger **re
 /* Queues one line, which ends with its line feed. Never waits. */
 void gf_logger_write(struct gf_logger *logger, const char *line, size_t size);
 
-/* As glog_write(), into this file, and on standard error if it is for the terminal too. NULL: standard error alone. */
-void gf_logger_report(struct gf_logger *logger, enum glog_level level, const char *format, ...) GF_PRINTF(3, 4);
+/* A line of the log into this file, if it is not NULL, and to where glog_write() writes, if it is for the terminal too.
+ */
+void gf_logger_report(struct gf_logger *logger, bool on_terminal, enum glog_level level, struct gf_glog_line *line);
 
 /* Lines that this logger has dropped since its beginning. */
 uint64_t gf_logger_dropped(struct gf_logger *logger);
 
-/* Waits until all that is queued in all loggers is written, so long at most. */
+/* Waits until all that is queued in all loggers is written, so long at most; and as long for standard error. */
 void gf_logger_flush_all(int timeout_ms);
 
 /* The same, and ends them: what comes later is dropped. At the end of the process. */

@@ -64,7 +64,7 @@ static bool make_place(struct receiver *receiver)
     if (receiver->count < PEERS_MAX)
         return true;
     int64_t last_chance = receiver->peers[0].deadline - PEER_PATIENCE_MS + CROWDED_PATIENCE_MS;
-    if (last_chance > gf_deadline_now()) {
+    if (last_chance > gf_clock_ms()) {
         receiver->accepts_from = last_chance;
         return false;
     }
@@ -84,14 +84,14 @@ static bool accept_peer(struct receiver *receiver)
         if (errno == EINTR || errno == ECONNABORTED)
             return true;
         if (errno != EAGAIN)
-            receiver->accepts_from = gf_deadline_now() + ACCEPT_PAUSE_MS;
+            receiver->accepts_from = gf_clock_ms() + ACCEPT_PAUSE_MS;
         return false;
     }
     if (!is_trusted(fd, &pid)) {
         close(fd);
         return true;
     }
-    receiver->peers[receiver->count++] = (struct peer){fd, pid, gf_deadline_now() + PEER_PATIENCE_MS};
+    receiver->peers[receiver->count++] = (struct peer){fd, pid, gf_clock_ms() + PEER_PATIENCE_MS};
     return true;
 }
 
@@ -142,7 +142,7 @@ static bool serve_peer(struct receiver *receiver, const struct peer *peer)
 static int wait_for_events(struct receiver *receiver, struct pollfd fds[PEERS_MAX + 1])
 {
     int64_t deadline = GF_DEADLINE_NEVER;
-    bool accepts = receiver->accepts_from <= gf_deadline_now();
+    bool accepts = receiver->accepts_from <= gf_clock_ms();
 
     if (!accepts)
         deadline = receiver->accepts_from;
@@ -162,7 +162,7 @@ static void *run(void *arg)
     for (;;) {
         if (wait_for_events(receiver, fds) < 0)
             continue; /* EINTR or a moment without memory */
-        int64_t now = gf_deadline_now();
+        int64_t now = gf_clock_ms();
         /* Backwards: a peer that leaves moves only those that were looked at. */
         for (size_t i = receiver->count; i-- > 0;)
             if ((fds[i + 1].revents != 0 && serve_peer(receiver, &receiver->peers[i])) ||

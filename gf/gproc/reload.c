@@ -17,9 +17,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Enough for more than 2,000 listeners, half of what one environment string may have. */
-#define TEXT_MAX_BYTES 65536
-
 static void set_close_on_exec(long fd)
 {
     if (fd <= 2 || fd > INT_MAX)
@@ -105,8 +102,8 @@ bool gf_reload_take(char **ret_text, pid_t *ret_parent)
     *ret_parent = 0;
     if (value == NULL)
         return false;
-    size_t size = strnlen(value, TEXT_MAX_BYTES + 1);
-    if (size <= TEXT_MAX_BYTES) {
+    size_t size = strnlen(value, GF_RELOAD_TEXT_MAX + 1);
+    if (size <= GF_RELOAD_TEXT_MAX) {
         *ret_parent = read_text(value, size);
         *ret_text = strdup(value);
     }

@@ -5,9 +5,14 @@
 #define GF_GPROC_RELOAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #define GF_RELOAD_VARIABLE "GF_SERVER_RELOAD"
+
+/* The longest text: with its name it is as much as one string of an environment may have, 128 KiB, and a little less.
+ */
+#define GF_RELOAD_TEXT_MAX ((size_t)126 << 10)
 
 /*
  * Takes the variable out of the environment, sets close-on-exec on every open descriptor above 2 which it names,
@@ -21,7 +26,8 @@ bool gf_reload_take(char **ret_text, pid_t *ret_parent);
 char *gf_reload_take_keeper(void);
 
 /*
- * And for what a process leaves to the program that it executes in its own place: "<its pid>:<descriptor>". Takes the
+ * And for what a process leaves to the program that it executes in its own place: "<its pid>:<descriptor>", 0 where it
+ * leaves nothing but the signals that it has blocked (signals.h). Takes the
  * variable out of the environment; the descriptor, close-on-exec from then on, or -1: it was not set, or is not for
  * this process.
  */

@@ -13,6 +13,7 @@
 #include <gf/gproc/start.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -90,11 +91,18 @@ static int install(int signo)
     return 0;
 }
 
-static void uninstall(int signo)
+static bool has_handler(int signo)
 {
     for (size_t i = 0; i < signals.count; i++)
         if (signals.handlers[i].signo == signo)
-            return;
+            return true;
+    return false;
+}
+
+static void uninstall(int signo)
+{
+    if (has_handler(signo))
+        return;
     sigaction(signo, &signals.before[signo], NULL);
     signals.installed[signo] = false;
     atomic_fetch_and(&recorded, ~bit_of(signo));
@@ -154,14 +162,16 @@ static void call_handlers(int signo)
 
 static void *run(void *arg)
 {
-    int fd = atomic_load(&wake_fd);
+    struct pollfd woken = {.fd = atomic_load(&wake_fd), .events = POLLIN};
     uint64_t times;
 
     (void)arg;
     for (;;) {
         for (int signo = take_signal(); signo != 0; signo = take_signal())
             call_handlers(signo);
-        if (read(fd, &times, sizeof(times)) < 0 && errno != EINTR)
+        /* poll(2) ends with a signal, read(2) would begin again: one that the kernel gives to this thread is handed out
+         * by GCC 12's ThreadSanitizer at the thread's next call only. */
+        if (poll(&woken, 1, -1) > 0 && read(woken.fd, &times, sizeof(times)) < 0 && errno != EINTR)
             return NULL;
     }
 }
@@ -242,15 +252,28 @@ int gproc_off_signal(int signo, gproc_signal_handler *handler, void *arg)
 
 /* ---- over a restart ---- */
 
-static const int kept_over_exec[] = {SIGUSR1, SIGTERM, SIGINT, SIGQUIT, SIGHUP};
+/* Those of a process that executes anew in its own place come first: it may be a script that it executes, to which no
+ * signal that ends it may be blocked. */
+static const int kept_over_exec[] = {SIGHUP, SIGUSR1, SIGTERM, SIGINT, SIGQUIT};
 
 #define KEPT_COUNT (sizeof(kept_over_exec) / sizeof(kept_over_exec[0]))
+#define KEPT_ANEW_COUNT 2
+
+static void fill_set(sigset_t *set, size_t count)
+{
+    sigemptyset(set);
+    for (size_t i = 0; i < count; i++)
+        sigaddset(set, kept_over_exec[i]);
+}
 
 void gf_signals_inherited_block(sigset_t *ret_set)
 {
-    sigemptyset(ret_set);
-    for (size_t i = 0; i < KEPT_COUNT; i++)
-        sigaddset(ret_set, kept_over_exec[i]);
+    fill_set(ret_set, KEPT_COUNT);
+}
+
+void gf_signals_anew_block(sigset_t *ret_set)
+{
+    fill_set(ret_set, KEPT_ANEW_COUNT);
 }
 
 /* A handler and not SIG_IGN, which whatever the program starts would inherit. */
@@ -277,16 +300,41 @@ void gf_signals_end_start(void)
         sigaction(SIGPIPE, &action, NULL);
 }
 
-void gf_signals_begin(bool record_them)
+/* First the handlers, then the mask: whatever waits comes at once. */
+static void begin(size_t recorded_count, size_t blocked_count)
 {
     sigset_t blocked;
 
-    /* First the handlers, then the mask: whatever waits comes at once. */
-    for (size_t i = 0; record_them && i < KEPT_COUNT; i++)
-        if (kept_over_exec[i] != SIGHUP)
-            install(kept_over_exec[i]);
+    for (size_t i = 0; i < recorded_count; i++)
+        install(kept_over_exec[i]);
+    fill_set(&blocked, blocked_count);
+    pthread_sigmask(SIG_UNBLOCK, &blocked, NULL);
+}
+
+void gf_signals_begin(bool record_them)
+{
     if (record_them)
         survive_broken_pipe();
-    gf_signals_inherited_block(&blocked);
-    pthread_sigmask(SIG_UNBLOCK, &blocked, NULL);
+    begin(record_them ? KEPT_COUNT : 0, KEPT_COUNT);
+}
+
+void gf_signals_begin_anew(void)
+{
+    begin(KEPT_ANEW_COUNT, KEPT_ANEW_COUNT);
+}
+
+void gf_signals_settle_hangup(void)
+{
+    struct sigaction now;
+    bool waited = false;
+
+    pthread_mutex_lock(&signals.lock);
+    if (signals.installed[SIGHUP] && !has_handler(SIGHUP) && !sigaction(SIGHUP, NULL, &now) &&
+        now.sa_handler == record) { /* else it is the program's own by now */
+        waited = atomic_load(&recorded) & bit_of(SIGHUP);
+        uninstall(SIGHUP);
+    }
+    pthread_mutex_unlock(&signals.lock);
+    if (waited)
+        kill(getpid(), SIGHUP);
 }

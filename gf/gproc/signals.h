@@ -14,10 +14,25 @@
 void gf_signals_inherited_block(sigset_t *ret_set);
 
 /*
- * The other end of it, in the successor: unblocks that set. With record, all of it but SIGHUP is recorded from now on
- * and given to the first handler that is registered for it. Thread: before main() only.
+ * Those that a process blocks while it executes anew in its own place: SIGHUP, by which somebody wants log files opened
+ * anew, and SIGUSR1, by which another restart is asked for. Thread: any thread.
+ */
+void gf_signals_anew_block(sigset_t *ret_set);
+
+/*
+ * The other end of the first, in the successor: unblocks that set. With record, all of it is recorded from now on and
+ * given to the first handler that is registered for it. Thread: before main() only.
  */
 void gf_signals_begin(bool record);
+
+/* The other end of the second: likewise, recording. Thread: before main() only. */
+void gf_signals_begin_anew(void);
+
+/*
+ * The start is over. If nobody has registered for SIGHUP, it means again what it means without the library, and one
+ * that has come in the meantime comes now. Thread: any thread.
+ */
+void gf_signals_settle_hangup(void);
 
 /* The successor's standard error is its own again: SIGPIPE, survived until now, does what the program wants. Any
  * thread. */

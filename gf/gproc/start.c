@@ -101,7 +101,9 @@ __attribute__((constructor(GF_START_PRIORITY))) static void record_start(int arg
     clock_gettime(CLOCK_MONOTONIC, &start.monotonic);
     record_ignored_signals();
     bool reloaded = gf_reload_take(&start.reload, &start.parent);
-    if (reloaded)
+    if (start.parent == 0 && getenv(GF_STATE_VARIABLE))
+        gf_signals_begin_anew();
+    else if (reloaded)
         gf_signals_begin(start.parent > 0);
 
     start.keeper = gf_reload_take_keeper();
@@ -117,6 +119,16 @@ __attribute__((constructor(GF_START_PRIORITY))) static void record_start(int arg
     if (getrlimit(RLIMIT_NOFILE, &start.nofile) < 0)
         start.nofile = (struct rlimit){.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
     start.exe_path = find_executable(argv != NULL ? argv[0] : NULL);
+}
+
+const char *gf_start_find_file(const char *path, char *buffer, size_t size)
+{
+    const char *slash = start.exe_path != NULL ? strrchr(start.exe_path, '/') : NULL;
+
+    if (path[0] == '/' || path[0] == '\0' || slash == NULL || access(path, F_OK) == 0)
+        return path;
+    int length = snprintf(buffer, size, "%.*s/%s", (int)(slash - start.exe_path), start.exe_path, path);
+    return length > 0 && (size_t)length < size && access(buffer, F_OK) == 0 ? buffer : path;
 }
 
 pid_t gproc_pid(void)

@@ -33,6 +33,12 @@ struct gf_start {
 const struct gf_start *gf_start_get(void);
 
 /*
+ * Where a file or folder of this name is, as GoFrame looks for it: a relative path from the working folder, else from
+ * the executable's. What is in neither, or would not fit into the buffer, is given back as it is. Thread: any thread.
+ */
+const char *gf_start_find_file(const char *path, char *buffer, size_t size);
+
+/*
  * Every room of the package names the record, for a static link takes only the files that are named, and
  * without the constructor in start.c a new generation would pass its listeners on to whatever it spawns.
  */

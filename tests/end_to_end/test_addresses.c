@@ -142,6 +142,41 @@ Test(addresses, a_port_alone_is_for_both_families)
     cr_assert(eq(int, http_server_stop(s), 0));
 }
 
+/* Of both protocols, by the functions that take numbers: all of a list of them. */
+Test(addresses, several_ports_of_a_server)
+{
+    cr_assert(eq(int, certificate_make(folder, "server", "localhost"), 0));
+    char first[16], second[16];
+    int wanted[2];
+    const char *const arguments[] = {"--ports",
+                                     "0",
+                                     first,
+                                     "--https-ports",
+                                     "0",
+                                     second,
+                                     "--https",
+                                     in_folder("server.crt"),
+                                     in_folder("server.key"),
+                                     NULL};
+
+    for (int i = 0; i < 2; i++)
+        wanted[i] = free_port();
+    snprintf(first, sizeof(first), "%d", wanted[0]);
+    snprintf(second, sizeof(second), "%d", wanted[1]);
+    struct http_server *s = http_server_start(arguments);
+    cr_assert(ne(ptr, s, NULL));
+    cr_assert(eq(int, s->port_count, 4));
+    cr_expect(eq(int, s->ports[1], wanted[0]));
+    cr_expect(eq(int, s->ports[3], wanted[1]));
+    for (int i = 0; i < 4; i++) {
+        struct transport_target target = {.port = s->ports[i], .tls = i >= 2};
+
+        expect_shown(&target, "peer=127.0.0.1\n");
+        expect_shown(&target, i < 2 ? "https=0\n" : "https=1\n");
+    }
+    cr_assert(eq(int, http_server_stop(s), 0));
+}
+
 Test(addresses, ipv6_alone)
 {
     const char *const arguments[] = {"--address", "[::1]:0", NULL};
@@ -363,7 +398,7 @@ Test(addresses, with_certificates_that_do_not_serve)
 
 static void nothing(ghttp_request *r)
 {
-    (void)r;
+    ghttp_response_write(r, "");
 }
 
 static int count_descriptors(void)

@@ -14,12 +14,19 @@
 static struct http_server *server;
 static struct client *client;
 
-static void start(void)
+static void start_with(const char *setting)
 {
-    server = http_server_start(NULL);
+    const char *arguments[] = {setting ? "--set" : NULL, setting, NULL};
+
+    server = http_server_start(arguments);
     cr_assert(ne(ptr, server, NULL));
     client = client_connect_port(server->port);
     cr_assert(ne(ptr, client, NULL));
+}
+
+static void start(void)
+{
+    start_with(NULL);
 }
 
 static void stop(void)
@@ -184,4 +191,58 @@ Test(answers, have_the_headers_that_every_answer_has)
     a = get("/nowhere");
     expect_header(a, "Server", "GoFrame HTTP Server");
     cr_assert(eq(str, a->body, "Not Found"));
+}
+
+/* ---- settings that every answer shows ---- */
+
+static void start_without_keep_alive(void)
+{
+    start_with("keepAlive=false");
+}
+
+/* What else was sent on the connection is not answered. */
+Test(answers, are_the_only_ones_of_their_connections_without_keep_alive, .init = start_without_keep_alive)
+{
+    static const char *const paths[] = {"/", "/nowhere", "/bytes?size=100000"};
+    char requests[256];
+    struct raw raw;
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        int size = snprintf(requests, sizeof(requests),
+                            "GET %s HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n"
+                            "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                            paths[i]);
+        cr_assert(gt(int, raw_exchange(&raw, server->port, requests, (size_t)size), 0), "%s", paths[i]);
+        cr_expect(raw_has(&raw, "\r\nConnection: close\r\n"), "%s", paths[i]);
+        cr_expect(eq(int, raw_count(&raw, "HTTP/1.1 "), 1), "%s", paths[i]);
+        raw_close(&raw);
+    }
+}
+
+static void start_without_agent(void)
+{
+    start_with("serverAgent=");
+}
+
+Test(answers, do_not_say_who_gives_them_where_they_are_not_to, .init = start_without_agent)
+{
+    static const char *const paths[] = {"/", "/nowhere", "/status?code=500", "/bytes?size=67108865"};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        const struct answer *a = get(paths[i]);
+
+        cr_expect(zero(int, answer_header_count(a, "Server")), "%s: %s", paths[i], a->head);
+        cr_expect(eq(int, answer_header_count(a, "Date"), 1));
+    }
+}
+
+static void start_with_agent(void)
+{
+    start_with("serverAgent=Harbour 2.1");
+}
+
+Test(answers, say_that_somebody_else_gives_them, .init = start_with_agent)
+{
+    expect_header(get("/"), "Server", "Harbour 2.1");
+    expect_header(get("/nowhere"), "Server", "Harbour 2.1");
 }

@@ -42,6 +42,33 @@ static void begin_sleep(struct raw *raw, int port)
     cr_assert(eq(int, raw_send_text(raw, "GET /sleep?ms=4000 HTTP/1.1\r\nHost: a\r\n\r\n"), 0));
 }
 
+static int fetch_number(int port, const char *path)
+{
+    char *body = NULL;
+    int number = client_fetch(port, path, &body) == 200 ? atoi(body) : -1;
+
+    free(body);
+    return number;
+}
+
+static void begin_block(struct raw *raw, int port)
+{
+    cr_assert(eq(int, raw_connect(raw, port), 0));
+    cr_assert(eq(int, raw_send_text(raw, "GET /block HTTP/1.1\r\nHost: a\r\n\r\n"), 0));
+}
+
+static void wait_until_all_sleep(int port)
+{
+    int sleeping = 0;
+
+    for (int i = 0; sleeping < SLEEPERS && i < 6000; i++) {
+        sleeping = fetch_number(port, "/blocked");
+        usleep(10000);
+    }
+    cr_assert(eq(int, sleeping, SLEEPERS));
+}
+
+/* While they come, and while all of them sleep at the same time. */
 Test(blocking, a_thousand_sleeping_requests_are_in_nobodys_way)
 {
     static const char *const expected[] = {"hello\n", NULL};
@@ -55,9 +82,12 @@ Test(blocking, a_thousand_sleeping_requests_are_in_nobodys_way)
     cr_assert(eq(int, load_wait_requests(load, 20, 20000), 0));
     int window = load_mark_begin(load);
     for (int i = 0; i < SLEEPERS; i++)
-        begin_sleep(&raw[i], s->port);
+        begin_block(&raw[i], s->port);
+    wait_until_all_sleep(s->port);
     cr_assert(eq(int, load_wait_requests(load, load_requests(load) + 1000, 60000), 0));
     load_mark_end(load, window);
+    cr_assert(eq(int, fetch_number(s->port, "/blocked"), SLEEPERS), "not all of them sleep to the end");
+    cr_assert(eq(int, client_fetch(s->port, "/unblock", NULL), 200));
     for (int i = 0; i < SLEEPERS; i++) {
         cr_assert(eq(int, raw_read(&raw[i], "slept\n", 60000), 0));
         cr_assert(eq(int, raw_status(&raw[i]), 200));

@@ -123,6 +123,27 @@ Test(bodies, of_all_sizes_come_back_as_they_were_sent)
     client_close(c);
 }
 
+/* As in GoFrame, 0 is no limit; more than the 8 MiB of a server that says nothing. */
+Test(bodies, without_a_limit_large_ones_come_back_too)
+{
+    enum { SIZE = 9 << 20 };
+    static const char *const arguments[] = {"--set", "clientMaxBodySize=0", NULL};
+    char *body = make_body(SIZE);
+    struct client *c;
+
+    stop();
+    server = http_server_start(arguments);
+    cr_assert(ne(ptr, server, NULL));
+    c = client_connect_port(server->port);
+    cr_assert(ne(ptr, c, NULL));
+    send_with_length(c, body, SIZE);
+    expect_echo(c, body, SIZE);
+    send_chunked(c, body, SIZE, 1 << 20);
+    expect_echo(c, body, SIZE);
+    client_close(c);
+    free(body);
+}
+
 Test(bodies, chunk_extensions_and_trailers_are_read_over)
 {
     static const char request[] = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"

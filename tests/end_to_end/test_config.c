@@ -1,6 +1,7 @@
 /*
  * Servers that a file sets up: examples/config.c in a folder with a config.yaml of the test's.
  */
+#include "tests/support/certificate.h"
 #include "tests/support/port.h"
 #include "tests/support/process.h"
 #include "tests/support/rig.h"
@@ -8,11 +9,13 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +30,7 @@ static void begin(void)
     cr_assert(not(zero(ptr, mkdtemp(folder))));
     snprintf(file, sizeof(file), "%s/config.yaml", folder);
     unsetenv("GF_GCFG_FILE");
+    unsetenv("GF_GCFG_PATH");
     for (int i = 0; i < 3; i++) {
         ports[i] = free_port();
         targets[i] = (struct transport_target){.port = ports[i]};
@@ -121,6 +125,7 @@ Test(config, a_restart_applies_what_has_changed)
     cr_expect(eq(long, rig_fetch_number(&targets[0], "/pid"), second));
     expect_body(2, "s1: 哈喽\n");
     expect_body(1, "s1: 哈喽\n");
+    cr_expect(zero(int, process_wait_lines(program, "| ROUTE ", 4, 20000)), "the new process may have other routes");
 }
 
 Test(config, a_restart_into_a_mistake_changes_nothing)
@@ -166,6 +171,55 @@ Test(config, a_file_that_is_not_there_is_no_start)
 {
     start((const char *[]){"GF_GCFG_FILE=absent.yaml", NULL});
     expect_refusal("absent.yaml: cannot be read: No such file or directory");
+}
+
+/* The command line counts more than the environment, and goes along to the next process. */
+Test(config, the_command_line_names_the_file)
+{
+    static const char *const arguments[] = {"--gf.gcfg.file", "config", "--gf.gcfg.path=.", NULL};
+    static const char *const environment[] = {"GF_GCFG_FILE=absent.yaml", "GF_GCFG_PATH=/absent", NULL};
+
+    write_two("");
+    program = process_start(&(struct process_options){
+        .program = "config", .arguments = arguments, .environment = environment, .folder = folder});
+    cr_assert(not(zero(ptr, program)));
+    cr_assert(zero(int, process_wait_lines(program, "server started listening on [", 2, 20000)));
+    expect_body(1, "s1: 哈喽\n");
+    cr_expect(eq(int, rig_fetch(&targets[0], "/debug/admin/restart", NULL), 200));
+    cr_expect(ne(long, rig_fetch_number(&targets[1], "/pid"), process_pid(program)));
+}
+
+/* A program that is started from anywhere finds what lies beside it. */
+Test(config, folders_and_certificates_are_found_beside_the_executable)
+{
+    static const char *const made[] = {"server", "public/a.txt", "public", "a.crt", "a.key"};
+    struct transport_target tls = {.port = ports[1], .tls = true};
+    char *config = process_program("config"), path[256], certificate[256];
+
+    cr_assert(not(zero(ptr, config)));
+    snprintf(path, sizeof(path), "%s/server", folder);
+    cr_assert(zero(int, symlink(config, path)));
+    free(config);
+    cr_assert(zero(int, certificate_make(folder, "a", "localhost")));
+    snprintf(certificate, sizeof(certificate), "%s/a.crt", folder);
+    snprintf(path, sizeof(path), "%s/public", folder);
+    cr_assert(zero(int, mkdir(path, 0700)));
+    snprintf(path, sizeof(path), "%s/public/a.txt", folder);
+    close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    write_file("server: {address: 127.0.0.1:%d, httpsAddr: 127.0.0.1:%d, httpsCertPath: a.crt, httpsKeyPath: a.key,\n"
+               "  serverRoot: public, s1: {address: 127.0.0.1:%d}}\n",
+               ports[0], ports[1], ports[2]);
+    snprintf(path, sizeof(path), "%s/server", folder);
+    program = process_start(&(struct process_options){.program = path}); /* in a folder of its own */
+    cr_assert(not(zero(ptr, program)));
+    cr_assert(zero(int, process_wait_lines(program, "server started listening on [", 3, 20000)));
+    cr_expect(eq(int, rig_fetch(&targets[0], "/a.txt", NULL), 200));
+    tls.ca_path = certificate;
+    cr_expect(eq(int, rig_fetch(&tls, "/pid", NULL), 200));
+    for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, made[i]);
+        remove(path);
+    }
 }
 
 Test(config, an_unknown_key_is_a_warning)

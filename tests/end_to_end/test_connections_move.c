@@ -1,6 +1,7 @@
 /*
- * What a restart does to connections: plain ones move between two requests and their clients notice nothing, what is
- * under way stays where it is and is answered there, and what cannot move is told so in its next answer.
+ * What a restart does to connections that can move: plain ones move between two requests and their clients notice
+ * nothing, and what is under way stays where it is and is answered there. test_connections_stay.c has those that
+ * cannot.
  */
 #include "tests/support/client.h"
 #include "tests/support/load.h"
@@ -242,77 +243,6 @@ Test(connections_move, pipelined_requests_are_answered_in_order, .fini = finish,
     cr_expect(zero(int, process_wait_pid_gone(old, END_MS)));
 }
 
-/* ---- connections that cannot move -------------------------------------------------------------------------------- */
-
-/* Sends the same request again and again, never waiting long, until an answer says that the connection ends. */
-static void expect_notice(struct client *c, const char *request, pid_t old)
-{
-    const struct answer *answer = NULL;
-    long until = now_ms() + MOVE_MS;
-    bool kept = true;
-    char *value;
-
-    while (kept && now_ms() < until) {
-        cr_assert(zero(int, client_send_text(c, request)), "closed without notice");
-        answer = receive(c);
-        cr_assert(eq(int, atoi(answer->body), old), "a connection that cannot move has moved");
-        kept = answer->keep_alive;
-    }
-    cr_assert(not(kept));
-    value = answer_header(answer, "Connection");
-    cr_assert(not(zero(ptr, value)));
-    cr_expect(eq(str, value, "close"));
-    free(value);
-    cr_expect(zero(int, client_wait_close(c, 5000)));
-    client_close(c);
-}
-
-/* Where its bytes belong cannot be told by counting. */
-Test(connections_move, chunked_requests_end_a_connection_with_notice, .fini = finish, .timeout = 60)
-{
-    static const char request[] = "POST /pid HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                  "5\r\n12345\r\n0\r\n\r\n";
-    struct client *busy, *halfway;
-
-    begin(NULL);
-    busy = connect_to(&rig.http);
-    halfway = connect_to(&rig.http);
-    cr_assert(zero(int, client_send_text(busy, request)));
-    cr_assert(receive(busy)->keep_alive);
-    cr_assert(zero(int, client_send(halfway, request, sizeof(request) - 6)));
-    restart();
-    expect_notice(busy, request, rig.first);
-    usleep(300000);
-    cr_assert(zero(int, client_send(halfway, request + sizeof(request) - 6, 5)));
-    cr_expect(eq(int, atoi(receive(halfway)->body), rig.first));
-    client_close(halfway);
-    cr_expect(zero(int, process_wait_pid_gone(rig.first, END_MS)));
-}
-
-Test(connections_move, unix_and_https_connections_end_with_notice, .fini = finish, .timeout = 60)
-{
-    static const char request[] = "GET /pid HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    char path[300], settings[512];
-    struct transport_target target = {.unix_path = path};
-    struct client *local, *tls;
-
-    cr_assert(zero(int, rig_init(&rig)));
-    snprintf(path, sizeof(path), "%s/server.sock", rig.folder);
-    snprintf(settings, sizeof(settings), "address_1=127.0.0.1:%d,unix:%s", rig.port, path);
-    cr_assert(zero(int, rig_settings(&rig, settings)));
-    cr_assert(zero(int, rig_start(&rig)));
-    local = connect_to(&target);
-    tls = connect_to(&rig.https);
-    for (int i = 0; i < 2; i++) {
-        cr_assert(zero(int, client_send_text(i ? tls : local, request)));
-        cr_assert(receive(i ? tls : local)->keep_alive);
-    }
-    restart();
-    expect_notice(local, request, rig.first);
-    expect_notice(tls, request, rig.first);
-    cr_expect(zero(int, process_wait_pid_gone(rig.first, END_MS)));
-}
-
 /* ---- several servers --------------------------------------------------------------------------------------------- */
 
 static void expect_name(struct client *c, const char *name)
@@ -351,6 +281,36 @@ Test(connections_move, to_the_server_that_has_the_port_now, .fini = finish, .tim
     }
     expect_name(c[0], "s2\n");
     expect_name(c[1], "s1\n");
+    for (int k = 0; k < 2; k++)
+        client_close(c[k]);
+}
+
+/* Both listen on one port, each on an address of its own: what has come to the one is nothing for the other. */
+Test(connections_move, to_the_server_that_has_the_address, .fini = finish, .timeout = 60)
+{
+    struct transport_target second;
+    struct client *c[2];
+    char both[256], swapped[256];
+
+    cr_assert(zero(int, rig_init(&rig)));
+    snprintf(both, sizeof(both), "address_1=127.0.0.1:%d\naddress_2=127.0.0.2:%d", rig.port, rig.port);
+    snprintf(swapped, sizeof(swapped), "address_1=127.0.0.2:%d\naddress_2=127.0.0.1:%d", rig.port, rig.port);
+    cr_assert(zero(int, rig_settings(&rig, both)));
+    cr_assert(zero(int, rig_start(&rig)));
+    cr_assert(zero(int, process_wait_lines(rig.process, "http server started listening on", 2, 10000)));
+    second = (struct transport_target){.host = "127.0.0.2", .port = rig.port};
+    c[0] = connect_to(&rig.http);
+    c[1] = connect_to(&second);
+    for (int i = 0; i < 4; i++) {
+        pid_t old = rig.pid;
+
+        for (int k = 0; k < 2; k++)
+            expect_name(c[k], (i == 2) == k ? "s1\n" : "s2\n");
+        cr_assert(zero(int, rig_settings(&rig, i == 1 ? swapped : both)));
+        restart();
+        for (int k = 0; k < 2; k++)
+            expect_moves(c[k], old);
+    }
     for (int k = 0; k < 2; k++)
         client_close(c[k]);
 }

@@ -64,12 +64,33 @@ static void expect_end(void)
     cr_expect(zero(int, status));
 }
 
+/* Asks until the answer has this in it: its status, or 0. */
+static int wait_for_part(const struct transport_target *target, const char *path, const char *part)
+{
+    int status = 0;
+    bool found = false;
+
+    for (int waited = 0; !found && waited < 10000; waited += 10) {
+        char *body = NULL;
+
+        status = rig_fetch(target, path, &body);
+        found = body && strstr(body, part);
+        free(body);
+        usleep(10000);
+    }
+    return found ? status : 0;
+}
+
 Test(examples, graceful, .fini = finish, .timeout = 60)
 {
     char variable[32];
     int port = free_port();
     struct transport_target target = target_of(port);
+    struct client *sleeper;
+    const struct answer *answer;
     pid_t first, second;
+    char both[64];
+    int error = 0;
 
     snprintf(variable, sizeof(variable), "GF_PORT=%d", port);
     start("graceful", (const char *[]){variable, NULL}, 1);
@@ -78,10 +99,19 @@ Test(examples, graceful, .fini = finish, .timeout = 60)
     expect_body(&target, "/", "哈喽!\n");
     cr_expect(eq(long, rig_fetch_number(&target, "/pid"), first));
     cr_expect(eq(int, rig_fetch(&target, "/debug/admin", NULL), 200));
+    sleeper = client_connect(&target, 20000);
+    cr_assert(not(zero(ptr, sleeper)));
+    cr_assert(zero(int, client_send_text(sleeper, "GET /sleep?seconds=1.5 HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+    cr_expect(eq(int, wait_for_part(&target, "/debug/admin/status", "\"route\":\"/sleep\""), 200));
     cr_expect(eq(int, rig_fetch(&target, "/debug/admin/restart", NULL), 200));
     second = (pid_t)rig_fetch_number(&target, "/pid");
     cr_expect(gt(int, second, 0));
     cr_expect(ne(int, second, first));
+    answer = client_receive(sleeper, &error);
+    cr_assert(not(zero(ptr, (void *)answer)), "%d", error);
+    snprintf(both, sizeof(both), "%d\n%d\n", (int)first, (int)first);
+    cr_expect(eq(str, answer->body, both));
+    client_close(sleeper);
     expect_line("#: server reloading", first);
     expect_line("#: http server restarted listening on", second);
     expect_line("http server restarted listening on [:#]", port);
@@ -322,17 +352,21 @@ Test(examples, forms, .fini = finish, .timeout = 60)
 /* Two examples cannot have one port: the second one says so and ends. */
 Test(examples, a_port_in_use_is_an_error, .fini = finish, .timeout = 60)
 {
+    static const char *const others[] = {"graceful", "signals"}; /* ghttp_server_run(); a start of the program's own */
     char variable[32];
-    int status = 0;
-    struct process *other;
 
     snprintf(variable, sizeof(variable), "GF_PORT=%d", free_port());
     start("graceful", (const char *[]){variable, NULL}, 1);
-    other =
-        process_start(&(struct process_options){.program = "signals", .environment = (const char *[]){variable, NULL}});
-    cr_assert(not(zero(ptr, other)));
-    cr_expect(zero(int, process_wait_line(other, "Address already in use", 10000)));
-    cr_expect(zero(int, process_wait_exit(other, 10000, &status)));
-    cr_expect(eq(int, WEXITSTATUS(status), 1));
-    process_free(other);
+    for (int i = 0; i < 2; i++) {
+        struct process *other = process_start(
+            &(struct process_options){.program = others[i], .environment = (const char *[]){variable, NULL}});
+        int status = 0;
+
+        cr_assert(not(zero(ptr, other)));
+        cr_expect(zero(int, process_wait_line(other, "Address already in use", 10000)));
+        cr_expect(zero(int, process_wait_exit(other, 10000, &status)));
+        cr_expect(zero(int, WTERMSIG(status)), "%s", others[i]);
+        cr_expect(eq(int, WEXITSTATUS(status), 1), "%s", others[i]);
+        process_free(other);
+    }
 }

@@ -91,6 +91,61 @@ Test(https, handlers_know_it)
     free(body);
 }
 
+/* ---- what has no answer over TLS -----------------------------------------------------------------------------------
+ */
+
+/* The server anew, with a setting and an access log on standard output. */
+static void start_with(const char *setting)
+{
+    const char *const arguments[] = {"--address", "127.0.0.1:0", "--https-address", "127.0.0.1:0",           "--https",
+                                     certificate, key,           "--set",           "accessLogEnabled=true", "--set",
+                                     setting,     NULL};
+
+    cr_assert(zero(int, http_server_stop(server)));
+    server = http_server_start(arguments);
+    cr_assert(ne(ptr, server, NULL));
+}
+
+Test(https, a_connection_beyond_the_limit_is_closed)
+{
+    int descriptors;
+    struct client *one, *two;
+    struct raw third = {.size = 0};
+
+    start_with("maxConnections=2");
+    descriptors = http_server_descriptors(server);
+    one = enter();
+    two = enter();
+    get(one, "/");
+    get(two, "/");
+    cr_assert(zero(int, raw_connect(&third, server->ports[1])));
+    cr_expect(zero(int, raw_read(&third, NULL, 10000)));
+    cr_expect(zero(sz, third.size), "a plain answer is none to a client of TLS");
+    raw_close(&third);
+    cr_expect(zero(int, process_wait_line(server->process, " 503 \"- https - - -\" ", 10000)));
+    get(one, "/");
+    client_close(one);
+    client_close(two);
+    cr_expect(zero(int, http_server_wait_descriptors(server, descriptors, 10000)));
+}
+
+Test(https, a_request_that_never_comes_whole_is_closed_without_a_word)
+{
+    static const char *const pieces[] = {"GET /piece HTTP/1.1\r\nHost: a\r\n",
+                                         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf"};
+
+    start_with("readTimeout=300ms");
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+        struct client *c = enter();
+
+        cr_assert(zero(int, client_send_text(c, pieces[i])));
+        cr_expect(zero(int, client_wait_close(c, 10000)));
+        client_close(c);
+    }
+    cr_expect(zero(int, process_wait_line(server->process, " 408 \"POST https a /echo HTTP/1.1\" ", 10000)));
+    cr_expect(zero(int, process_wait_lines(server->process, " 408 \"", 2, 10000)));
+}
+
 /* ---- versions ------------------------------------------------------------------------------------------------------
  */
 

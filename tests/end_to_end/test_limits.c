@@ -6,6 +6,7 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,47 @@ Test(limits, handlers_that_block_at_once)
     cr_assert(eq(int, http_server_stop(s), 0));
 }
 
+/* ---- a start that fails --------------------------------------------------------------------------------------------
+ */
+
+/*
+ * With one descriptor more at each try, each for a server of its own: it fails a step later, says so, and leaves
+ * nothing behind; and the first for which there is room serves, and ends in order.
+ */
+Test(limits, descriptors_of_a_start)
+{
+    struct process_options options = {.program = "starved_server"};
+    struct process *p;
+    char *program = process_program("starved_server"), *output, *line;
+    int failed = 0, workers_failed = 0, descriptors = 0, threads = 0, status = -1;
+
+    options.program = program;
+    p = process_start(&options);
+    cr_assert(ne(ptr, p, NULL));
+    cr_assert(eq(int, process_wait_line(p, "serves", 60000), 0));
+    output = process_output(p);
+    for (line = output; (line = strstr(line, "failed: ")); line++, failed++) {
+        int now = 0, now_threads = 0;
+
+        cr_assert(eq(int, sscanf(line, "failed: descriptors=%d threads=%d", &now, &now_threads), 2));
+        if (strncmp(strchr(line, '"'), "\"ghttp_server_start(): cannot start ", 36))
+            continue;
+        if (workers_failed++) {
+            cr_expect(eq(int, now, descriptors), "try %d", failed);
+            cr_expect(eq(int, now_threads, threads), "try %d", failed);
+        }
+        descriptors = now;
+        threads = now_threads;
+    }
+    cr_expect(gt(int, workers_failed, 5), "%d of %d tries failed at the workers", workers_failed, failed);
+    free(output);
+    cr_expect(eq(int, process_signal(p, SIGTERM), 0));
+    cr_expect(eq(int, process_wait_exit(p, 10000, &status), 0));
+    cr_expect(eq(int, status, 0));
+    process_free(p);
+    free(program);
+}
+
 /* ---- descriptors ---------------------------------------------------------------------------------------------------
  */
 
@@ -234,5 +276,30 @@ Test(limits, descriptors_of_the_process)
         cr_assert(eq(int, http_server_wait_descriptors(s, idle, 20000), 0)); /* all of this round's, for the next one */
     }
     cr_assert(eq(int, count_lines(s, "no file descriptors are left"), 1));
+    cr_assert(eq(int, http_server_stop(s), 0));
+}
+
+/* Not even the descriptor that is kept for refusals is to be had: clients wait, and the loop does not run hot
+ * meanwhile. */
+Test(limits, descriptors_that_are_not_to_be_had)
+{
+    struct http_server *s = start_with("workers=2", NULL);
+    struct rlimit none = {.rlim_cur = 3}, before;
+    struct raw raw;
+
+    cr_assert(http_server_serves(s));
+    cr_assert(eq(int, prlimit(s->pid, RLIMIT_NOFILE, NULL, &before), 0));
+    none.rlim_max = before.rlim_max;
+    cr_assert(eq(int, prlimit(s->pid, RLIMIT_NOFILE, &none, NULL), 0));
+    cr_assert(eq(int, raw_connect(&raw, s->port), 0));
+    cr_assert(eq(int, raw_send_text(&raw, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 0));
+    cr_assert(eq(int, process_wait_line(s->process, "cannot accept connections", 10000), 0));
+    long cpu = cpu_time(s);
+    usleep(500000);
+    cr_expect(lt(long, cpu_time(s) - cpu, sysconf(_SC_CLK_TCK) / 10), "it runs hot where it has nothing to do");
+    cr_assert(eq(int, prlimit(s->pid, RLIMIT_NOFILE, &before, NULL), 0));
+    cr_assert(eq(int, raw_read(&raw, NULL, 10000), 0));
+    cr_expect(eq(int, raw_status(&raw), 200));
+    raw_close(&raw);
     cr_assert(eq(int, http_server_stop(s), 0));
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -304,25 +305,181 @@ Test(logs, full_files_are_rotated)
     cr_expect(lt(int, count("\n"), REQUESTS / 2)); /* the others are in files of other names */
 }
 
+/* Its body outgrows what a response may take. */
+static void fail_one(void)
+{
+    cr_expect(eq(int, client_fetch(server->port, "/bytes?size=70000000", NULL), 500));
+}
+
+#define FAILED_MOMENT "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3} [0-9]+: \\[ERRO\\] "
+
+/* GoFrame's line: status, request, seconds, client, referer, user agent, code, message, detail, reason. */
 Test(logs, errors_have_a_file)
 {
     start("errorLogPattern=e.log", NULL);
-    cr_expect(eq(int, client_fetch(server->port, "/bytes?size=70000000", NULL), 500));
-    expect_words("e.log", "[ERRO] the response to GET /bytes failed: ", 1);
-    cr_expect(zero(int, process_wait_line(server->process, "[ERRO] the response to GET /bytes failed", PATIENCE_MS)));
+    fail_one();
+    expect_words("e.log", "[ERRO] 500 \"GET http ", 1);
+    expect_match(FAILED_MOMENT "500 \"GET http [a-z0-9.]+ /bytes\\?size=70000000 HTTP/1\\.1\" [0-9]+\\.[0-9]{3}, "
+                               "127\\.0\\.0\\.1, \"\", \"[^\"]*\", 50, \"Internal Error\", \"\", the response to GET "
+                               "/bytes failed: .*; route ALL:/bytes, handler bytes, bound at http_server\\.c:[0-9]+$");
+    cr_expect(zero(int, process_wait_line(server->process, "the response to GET /bytes failed", PATIENCE_MS)));
     expect_words("a.log", " 500 \"GET ", 1);
+}
+
+Test(logs, errors_may_be_json)
+{
+    cJSON *json;
+    char *line;
+
+    start("errorLogPattern=e.log", "errorLogFormat=json");
+    fail_one();
+    expect_words("e.log", "\n", 1);
+    json = cJSON_Parse(text);
+    cr_assert(ne(ptr, json, NULL), "%s", text);
+    cr_expect(eq(dbl, cJSON_GetNumberValue(cJSON_GetObjectItem(json, "status")), 500));
+    cr_expect(eq(str, cJSON_GetStringValue(cJSON_GetObjectItem(json, "uri")), "/bytes?size=70000000"));
+    cr_expect(eq(str, cJSON_GetStringValue(cJSON_GetObjectItem(json, "level")), "error"));
+    cJSON_Delete(json);
+    cr_expect(zero(int, process_wait_line(server->process, "\"level\":\"error\"", PATIENCE_MS)));
+    line = process_find_line(server->process, "\"level\":\"error\"");
+    cr_expect(eq(int, line[0], '{'));
+    free(line);
+}
+
+/* The program ends, so that nothing is on its way any more. */
+static void expect_terminal(const char *word, bool there)
+{
+    char *output;
+
+    cr_assert(zero(int, process_stop(server->process)));
+    output = process_output(server->process);
+    cr_expect(eq(int, strstr(output, word) != NULL, there), "%s: %s", word, output);
+    free(output);
+    process_free(server->process);
+    free(server);
+    server = NULL;
 }
 
 Test(logs, errors_may_stay_off_the_terminal)
 {
-    char *line;
-
     start("errorLogPattern=e.log", "logStdout=false");
-    cr_expect(eq(int, client_fetch(server->port, "/bytes?size=70000000", NULL), 500));
-    expect_words("e.log", "[ERRO] the response to GET /bytes failed: ", 1);
-    line = process_find_line(server->process, "[ERRO]");
-    cr_expect(eq(ptr, line, NULL), "%s", line);
-    free(line);
+    fail_one();
+    expect_words("e.log", "[ERRO] 500 \"GET http ", 1);
+    expect_terminal("[ERRO]", false);
+}
+
+Test(logs, without_a_folder_errors_may_stay_off_the_terminal_too)
+{
+    static const char *const arguments[] = {"--set", "logStdout=false", NULL};
+
+    server = http_server_start(arguments);
+    cr_assert(ne(ptr, server, NULL));
+    fail_one();
+    expect_terminal("[ERRO]", false);
+}
+
+Test(logs, errors_may_be_off)
+{
+    char path[128];
+
+    start("errorLogPattern=e.log", "errorLogEnabled=false");
+    fail_one();
+    expect_terminal("[ERRO]", false);
+    snprintf(path, sizeof(path), "%s/e.log", folder);
+    cr_expect(lt(int, access(path, F_OK), 0));
+}
+
+/* As in GoFrame, the terminal has what the file has. */
+Test(logs, requests_are_on_the_terminal_too)
+{
+    start(NULL, NULL);
+    cr_expect(eq(int, client_fetch(server->port, "/?both", NULL), 200));
+    expect_words("a.log", " /?both HTTP/1.1\" ", 1);
+    expect_terminal(" /?both HTTP/1.1\" ", true);
+}
+
+Test(logs, requests_may_stay_off_the_terminal)
+{
+    start("logStdout=false", NULL);
+    cr_expect(eq(int, client_fetch(server->port, "/?file", NULL), 200));
+    expect_words("a.log", " /?file HTTP/1.1\" ", 1);
+    expect_terminal(" /?file HTTP/1.1\" ", false);
+}
+
+Test(logs, requests_that_go_nowhere_are_warned_of)
+{
+    static const char *const arguments[] = {"--set", "accessLogEnabled=true", "--set", "logStdout=false", NULL};
+
+    server = http_server_start(arguments);
+    cr_assert(ne(ptr, server, NULL));
+    cr_expect(eq(int, client_fetch(server->port, "/", NULL), 200));
+    expect_terminal("[WARN] server \"default\": accessLogEnabled, but there is no logPath", true);
+}
+
+/* A response that fails is an error, a refused connection a warning, and where a server listens is information. */
+static void expect_level(const char *level, bool with_warnings, bool with_info)
+{
+    char setting[64];
+    const char *const arguments[] = {"--set", setting, "--set", "maxConnections=1", NULL};
+    struct raw refused = {.size = 0};
+    struct client *only;
+    char *output;
+
+    snprintf(setting, sizeof(setting), "logLevel=%s", level);
+    server = http_server_start(arguments);
+    cr_assert(ne(ptr, server, NULL), "%s", level);
+    only = client_connect_port(server->port);
+    cr_assert(ne(ptr, only, NULL));
+    cr_assert(zero(int, client_send_text(only, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")));
+    cr_assert(ne(ptr, (void *)client_receive(only, &(int){0}), NULL));
+    cr_assert(zero(int, raw_connect(&refused, server->port)));
+    raw_read(&refused, NULL, PATIENCE_MS);
+    raw_close(&refused);
+    cr_assert(zero(int, client_send_text(only, "GET /bytes?size=70000000 HTTP/1.1\r\nHost: a\r\n\r\n")));
+    cr_assert(ne(ptr, (void *)client_receive(only, &(int){0}), NULL));
+    client_close(only);
+    cr_expect(zero(int, process_wait_line(server->process, "[ERRO] ", PATIENCE_MS)), "%s", level);
+    output = process_output(server->process);
+    cr_expect(eq(int, strstr(output, "[WARN] ") != NULL, with_warnings), "%s: %s", level, output);
+    cr_expect(eq(int, strstr(output, "listening on") != NULL, with_info), "%s: %s", level, output);
+    free(output);
+    cr_expect(zero(int, http_server_stop(server)));
+    server = NULL;
+}
+
+Test(logs, levels_have_goframes_names)
+{
+    expect_level("ALL", true, true);
+    expect_level("develop", true, true);
+    expect_level("info", true, true);
+    expect_level("Notice", true, false);
+    expect_level("prod", true, false);
+    expect_level("erro", false, false);
+    expect_level("CRITICAL", false, false);
+}
+
+Test(logs, a_level_of_another_name_is_no_start)
+{
+    static const char *const arguments[] = {"--set", "logLevel=loud", NULL};
+
+    server = http_server_start(arguments);
+    cr_expect(eq(ptr, server, NULL));
+}
+
+/* Standard output is nothing to open anew: whoever closes the terminal ends the program. */
+Test(logs, a_signal_ends_whoever_logs_to_standard_output)
+{
+    static const char *const arguments[] = {"--set", "accessLogEnabled=true", NULL};
+    int status = 0;
+
+    server = http_server_start(arguments);
+    cr_assert(ne(ptr, server, NULL));
+    cr_assert(zero(int, process_signal(server->process, SIGHUP)));
+    cr_assert(zero(int, process_wait_exit(server->process, PATIENCE_MS, &status)));
+    cr_expect(eq(int, WTERMSIG(status), SIGHUP));
+    process_free(server->process);
+    free(server);
+    server = NULL;
 }
 
 Test(logs, without_a_folder_lines_go_to_standard_output)
@@ -422,4 +579,43 @@ Test(logs, a_restart_loses_no_line, .timeout = 120)
     expect_words("access-", " 200 \"GET http localhost /?load HTTP/1.1\" ", (int)requests);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
         cr_expect(line[0] == '2' && line[strlen(line) - 1] == '"', "%s", line);
+}
+
+/* logrotate does not know that a restart goes on: the new process is in the middle of its start. */
+Test(logs, a_signal_during_a_restart_waits_for_the_files, .timeout = 120)
+{
+    char settings[256];
+    pid_t child = 0;
+
+    snprintf(settings, sizeof(settings), "set_logPath=%s\nset_accessLogEnabled=true\ndelay_ms=500\n", folder);
+    cr_assert(zero(int, rig_begin(&rig, settings)));
+    cr_assert(zero(int, process_signal(rig.process, SIGUSR1)));
+    for (int left = PATIENCE_MS; left > 0 && !(child = rig_find_child(rig.first)); left -= LOOK_AGAIN_MS)
+        usleep(LOOK_AGAIN_MS * 1000);
+    cr_assert(gt(int, child, 0));
+    cr_assert(zero(int, kill(child, SIGHUP)));
+    cr_assert(zero(int, process_wait_line(rig.process, "server restarted: process ", PATIENCE_MS)));
+    cr_expect(eq(int, rig_ask_pid(&rig), child));
+}
+
+Test(logs, a_signal_during_a_full_restart_waits_for_the_files, .timeout = 120)
+{
+    char settings[256], *output = NULL;
+    bool back = false;
+
+    snprintf(settings, sizeof(settings), "graceful=false\nset_logPath=%s\nset_accessLogEnabled=true\ndelay_ms=500\n",
+             folder);
+    cr_assert(zero(int, rig_begin(&rig, settings)));
+    process_mark(rig.process);
+    cr_assert(zero(int, process_signal(rig.process, SIGUSR1)));
+    cr_assert(zero(int, process_wait_line(rig.process, "all servers shutdown", PATIENCE_MS)));
+    for (int left = PATIENCE_MS; left > 0 && !back; left -= LOOK_AGAIN_MS) {
+        cr_assert(zero(int, process_signal(rig.process, SIGHUP)));
+        usleep(LOOK_AGAIN_MS * 1000);
+        output = process_output(rig.process);
+        back = strstr(strstr(output, "all servers shutdown"), " listening on ") != NULL;
+        free(output);
+    }
+    cr_expect(back);
+    cr_expect(eq(int, rig_ask_pid(&rig), rig.first));
 }

@@ -3,6 +3,7 @@
  * thirtieth than in the second.
  */
 #include "tests/support/rig.h"
+#include "tests/support/rig_load.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -126,12 +127,17 @@ static void check_child(const char *path)
 
 Test(restart_hygiene, children_of_handlers_inherit_nothing, .fini = finish, .timeout = 60)
 {
+    struct rig_load load;
+
     cr_assert(zero(int, rig_begin(&rig, NULL)));
+    cr_assert(zero(int, rig_load_start(&load, &rig))); /* clients come and go while children are started */
     for (int generation = 1; generation <= 3; generation++) {
+        cr_assert(zero(int, rig_load_wait(&load, 5)));
         check_child("/spawn");
         check_child("/spawn?gproc=1");
         cr_assert(gt(int, rig_restart_by_api(&rig), 0));
     }
+    cr_expect(zero(u64, rig_load_end(&load)));
 }
 
 /* It lives on, and has nothing of ours that could keep a port, or hold up a restart or a shutdown. */

@@ -11,6 +11,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,6 +90,24 @@ Test(restart_listeners, all_of_all_servers_move, .fini = finish, .timeout = 60)
     expect_pid(rig.port, rig.pid);
     expect_pid(rig.second_port, rig.pid);
     cr_expect(eq(long, rig_fetch_number(&rig.https, "/pid"), rig.pid));
+}
+
+/* The manual's method, on one of the servers: the process restarts whole. */
+Test(restart_listeners, all_of_all_servers_move_by_one_servers_restart, .fini = finish, .timeout = 60)
+{
+    struct transport_target second;
+
+    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    expect_line("http server started listening on", rig.second_port);
+    second = port_target(rig.second_port);
+    cr_expect(zero(long, rig_fetch_number(&second, "/restart?server=true")));
+    expect_line("http server restarted listening on", rig.port);
+    expect_line("http server restarted listening on", rig.second_port);
+    cr_assert(zero(int, process_wait_pid_gone(rig.first, 10000)));
+    rig.pid = rig_ask_pid(&rig);
+    cr_expect(gt(int, rig.pid, 0));
+    cr_expect(ne(int, rig.pid, rig.first));
+    expect_pid(rig.second_port, rig.pid);
 }
 
 Test(restart_listeners, an_added_port_is_opened, .fini = finish, .timeout = 60)
@@ -212,6 +232,41 @@ Test(restart_listeners, the_number_of_workers_changes, .fini = finish, .timeout 
         cr_assert(zero(int, rig_load_wait(&load, 20)));
     }
     cr_expect(zero(u64, rig_load_end(&load)));
+}
+
+static bool has_ipv6(void)
+{
+    struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&loopback, sizeof(loopback)) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
+/* The socket that is there takes IPv6 alone: adopted, it would leave IPv4 refused. And there cannot be two. */
+Test(restart_listeners, from_ipv6_to_both_families_is_refused, .fini = finish, .timeout = 60)
+{
+    struct transport_target six;
+    char settings[128], *body = NULL;
+
+    if (!has_ipv6())
+        cr_skip_test("no IPv6 here");
+    cr_assert(zero(int, rig_init(&rig)));
+    snprintf(settings, sizeof(settings), "address_1=127.0.0.1:%d\naddress_2=[::]:%d", rig.port, rig.second_port);
+    cr_assert(zero(int, rig_settings(&rig, settings)));
+    cr_assert(zero(int, rig_start(&rig)));
+    cr_assert(zero(int, process_wait_lines(rig.process, "http server started listening on", 2, 10000)));
+    six = (struct transport_target){.host = "::1", .port = rig.second_port};
+    cr_expect(eq(long, rig_fetch_number(&six, "/pid"), rig.first));
+    snprintf(settings, sizeof(settings), "address_1=127.0.0.1:%d\naddress_2=:%d", rig.port, rig.second_port);
+    cr_assert(zero(int, rig_settings(&rig, settings)));
+    cr_expect(eq(int, rig_page(&rig, "/restart", &body), 502));
+    cr_expect(not(zero(ptr, strstr(body, "Address already in use"))), "%s", body);
+    cr_expect(zero(int, process_wait_line(rig.process, "takes IPv6 alone", 2000)));
+    cr_expect(eq(long, rig_fetch_number(&six, "/pid"), rig.first));
+    free(body);
 }
 
 /* Without a moment in which the port is closed. */

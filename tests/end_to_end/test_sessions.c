@@ -32,9 +32,9 @@ struct visitor {
     int set_count;
 };
 
-static void start(const char *setting)
+static void start_with(const char *setting, const char *second)
 {
-    const char *arguments[] = {"127.0.0.1:0", "sessions", setting, NULL};
+    const char *arguments[] = {"127.0.0.1:0", "sessions", setting, second, NULL};
     struct process_options options = {.program = "session_server", .arguments = arguments};
 
     server = process_start(&options);
@@ -43,7 +43,12 @@ static void start(const char *setting)
     char *line = process_find_line(server, "port ");
     port = atoi(line + strlen("port "));
     free(line);
-    snprintf(folder, sizeof(folder), "%s/sessions", process_folder(server));
+    snprintf(folder, sizeof(folder), "%s/sessions/default", process_folder(server));
+}
+
+static void start(const char *setting)
+{
+    start_with(setting, NULL);
 }
 
 static void start_plain(void)
@@ -346,6 +351,74 @@ Test(sessions, cookie_is_secure_where_the_settings_say_so, .init = start_secure)
     cr_expect(strstr(v.set, "; Secure; HttpOnly; SameSite=Lax") != NULL, "%s", v.set);
 }
 
+static void start_short(void)
+{
+    start_with("sessionCookieMaxAge=16s", "sessionMaxAge=30d");
+}
+
+/* Asks for a path until the answer has a cookie: after a second, a sixteenth of its age. */
+static void expect_cookie_again(struct visitor *v, const char *path)
+{
+    struct visitor before = *v;
+
+    for (int i = 0; i < 1000 && (visit(v, path), !v->set_count); i++)
+        usleep(20000);
+    cr_expect(eq(int, v->set_count, 1), "%s", path);
+    cr_expect(eq(str, v->set, before.set));
+}
+
+Test(sessions, cookie_lives_on_with_the_visitor_who_writes_or_reads, .init = start_short)
+{
+    struct visitor v = {.cookie = ""};
+
+    expect_body(&v, "/login?user=ann", "ann");
+    cr_expect(strstr(v.set, "; Max-Age=16; HttpOnly") != NULL, "%s", v.set);
+    for (int i = 0; i < 2; i++) {
+        expect_cookie_again(&v, "/set?key=seen&value=now");
+        expect_cookie_again(&v, "/");
+    }
+    expect_body(&v, "/", "ann");
+}
+
+static void start_without_end(void)
+{
+    start("sessionCookieMaxAge=0");
+}
+
+Test(sessions, cookie_can_end_with_the_browser, .init = start_without_end)
+{
+    struct visitor v = {.cookie = ""};
+    char expected[512];
+
+    expect_body(&v, "/login?user=ann", "ann");
+    snprintf(expected, sizeof(expected), "%s; Path=/; HttpOnly; SameSite=Lax", v.cookie);
+    cr_expect(eq(str, v.set, expected));
+    expect_body(&v, "/", "ann");
+}
+
+static void start_without_cookie(void)
+{
+    start("sessionCookieOutput=false");
+}
+
+/* The program has to give the id to the client. */
+Test(sessions, cookie_is_left_to_the_program, .init = start_without_cookie)
+{
+    struct visitor v = {.cookie = ""};
+
+    expect_body(&v, "/login?user=ann", "ann");
+    cr_expect(zero(int, v.set_count), "%s", v.set);
+    cr_expect(eq(int, visit(&v, "/id"), 200));
+    cr_expect(eq(str, v.body, (char *)"none"), "nobody has told this client");
+    cr_expect(eq(int, visit(&v, "/login-with-id?user=ann"), 200));
+    cr_expect(zero(int, v.set_count), "%s", v.set);
+    cr_assert(eq(sz, strlen(v.body), ID_SIZE));
+    snprintf(v.cookie, sizeof(v.cookie), "gfsessionid=%.32s", v.body);
+    expect_body(&v, "/", "ann");
+    expect_body(&v, "/logout", "nobody");
+    cr_expect(zero(int, v.set_count), "%s", v.set);
+}
+
 static void start_small(void)
 {
     start("sessionMaxCount=2");
@@ -357,11 +430,18 @@ Test(sessions, new_ones_have_a_greatest_number, .init = start_small)
 
     expect_body(&first, "/login?user=ann", "ann");
     expect_body(&second, "/login?user=bob", "bob");
-    cr_expect(eq(int, visit(&third, "/login?user=eve"), 200));
+    cr_expect(eq(int, visit(&third, "/login?user=eve"), 500), "the handler has been told");
+    cr_expect(eq(str, third.body, (char *)"nobody"));
     cr_expect(eq(int, third.set_count, 0));
     cr_expect(zero(int, process_wait_line(server, "sessions cannot be kept: their folder is full", 5000)));
     expect_body(&first, "/", "ann");
+    expect_body(&first, "/login?user=anna", "anna"); /* under another id */
     expect_body(&second, "/logout", "nobody");
     expect_body(&third, "/login?user=eve", "eve");
     expect_body(&third, "/", "eve");
+    cr_assert(zero(int, process_signal(server, SIGUSR1)));
+    cr_assert(zero(int, process_wait_pid_gone(process_pid(server), 20000)));
+    expect_body(&third, "/", "eve");
+    cr_expect(eq(int, visit(&second, "/login?user=bob"), 500), "the next process has counted those that there were");
+    expect_body(&first, "/login?user=ann", "ann");
 }

@@ -166,7 +166,7 @@ Test(sessions_redis, redis_that_is_down_is_said_once_and_logs_nobody_out)
     free(output);
     cr_assert(zero(int, redis_start(&redis)));
     snprintf(command, sizeof(command),
-             "SET gfsession:%s \"{\\\"version\\\":1,\\\"maxAge\\\":0,\\\"values\\\":{"
+             "SET gfsession:default:%s \"{\\\"version\\\":1,\\\"maxAge\\\":0,\\\"values\\\":{"
              "\\\"user\\\":\\\"ann\\\"}}\" PX 600000",
              strchr(cookie, '=') + 1);
     cr_assert(zero(int, redis_ask(&redis, command, answer, sizeof(answer))));
@@ -178,28 +178,41 @@ Test(sessions_redis, redis_that_is_down_is_said_once_and_logs_nobody_out)
     cr_expect(zero(int, process_wait_line(server, "answers again", WAIT_MS)));
 }
 
+static int silent; /* a socket that nobody answers on */
+
 static void start_silent(void)
 {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
     cr_assert(zero(int, redis_init(&redis)));
+    silent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", redis.socket);
+    cr_assert(zero(int, bind(silent, (struct sockaddr *)&address, sizeof(address))));
+    cr_assert(zero(int, listen(silent, 10)));
     server = start_server("sessionRedisTimeout=20s", &port);
 }
 
 TestSuite(sessions_redis_silent, .init = start_silent, .fini = stop, .timeout = 60);
 
+/* Waits until a command has come, on this connection or a further one. */
+static int take_command(int tried)
+{
+    struct pollfd ends[] = {{.fd = tried, .events = POLLIN}, {.fd = silent, .events = POLLIN}};
+    char byte;
+
+    cr_assert(gt(int, poll(ends, 2, WAIT_MS), 0));
+    int taken = ends[0].revents ? tried : accept(silent, NULL, NULL);
+    cr_assert(eq(int, (int)recv(taken, &byte, 1, 0), 1));
+    return taken;
+}
+
 /* With one worker: its loop would stand still with the request that waits. */
 Test(sessions_redis_silent, redis_that_hangs_holds_up_nobody_else)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct visitor v = {.port = port, .cookie = "gfsessionid=0123456789abcdef0123456789abcdef"}, other = {.port = port};
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", redis.socket);
-    cr_assert(zero(int, bind(fd, (struct sockaddr *)&address, sizeof(address))));
-    cr_assert(zero(int, listen(fd, 10)));
+    int tried = accept(silent, NULL, NULL); /* by the server at its start */
     struct client *waiting = ask(&v, "/");
-    int taken = accept(fd, NULL, NULL); /* it has come so far */
-    char byte;
-    cr_assert(eq(int, (int)recv(taken, &byte, 1, 0), 1));
+    int taken = take_command(tried);
     for (int i = 0; i < 5; i++)
         cr_expect(eq(int, visit(&other, "/pid"), 200));
     struct pollfd early = {.fd = taken, .events = POLLRDHUP};
@@ -207,7 +220,32 @@ Test(sessions_redis_silent, redis_that_hangs_holds_up_nobody_else)
     close(taken); /* no need to wait for its time-out */
     cr_expect(eq(int, take_answer(&v, waiting), 200));
     cr_expect(eq(str, v.body, (char *)"nobody"));
-    close(fd);
+    close(silent);
+}
+
+static void start_without(void)
+{
+    cr_assert(zero(int, redis_init(&redis)));
+    server = start_server("sessionRedisTimeout=20s", &port);
+}
+
+TestSuite(sessions_redis_late, .init = start_without, .fini = stop, .timeout = 60);
+
+/* Before anybody has asked for a session; and restarts do not fail for it. */
+Test(sessions_redis_late, redis_that_is_down_at_the_start_is_said_and_may_come_later)
+{
+    struct visitor v = {.port = port};
+
+    cr_expect(zero(int, process_wait_line(server, "sessions: Redis at unix:", WAIT_MS)));
+    process_mark(server);
+    cr_assert(zero(int, process_signal(server, SIGUSR1)));
+    cr_assert(zero(int, process_wait_pid_gone(process_pid(server), WAIT_MS)));
+    cr_expect(zero(int, process_wait_line(server, "sessions: Redis at unix:", WAIT_MS)));
+    cr_assert(zero(int, redis_start(&redis)));
+    for (int i = 0; i < 1000 && (visit(&v, "/login?user=ann"), strcmp(v.body, "ann") != 0); i++)
+        usleep(20000);
+    cr_expect(zero(int, process_wait_line(server, "answers again", WAIT_MS)));
+    expect_body(&v, "/", "ann");
 }
 
 #endif

@@ -2,6 +2,7 @@
  * Shutdowns, alone and together with restarts: everything ends in order, or as soon as somebody insists.
  */
 #include "tests/support/client.h"
+#include "tests/support/load.h"
 #include "tests/support/rig.h"
 
 #include <criterion/criterion.h>
@@ -201,6 +202,35 @@ Test(shutdown, while_the_program_starts, .fini = finish, .timeout = 60)
         if (slow)
             expect_answer(slow);
         cr_expect(zero(int, process_wait_end(rig.process, 5000)), "busy: %d", busy);
+        rig_finish(&rig);
+    }
+}
+
+/* A request that has come is answered, whether the loop had read it when the end began or not. One that crosses the
+ * close of its idle connection is lost, as with any server; but no connection is told that its request came late. */
+Test(shutdown, answers_what_has_come_on_kept_connections, .fini = finish, .timeout = 120)
+{
+    enum { ROUNDS = 8 };
+    static const char *const expected[] = {"hello\n", NULL};
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct load_options options = {
+            .connections = 64, .once = true, .timeout_ms = 30000, .raced_is_fine = true, .expected = expected};
+        struct load *load;
+
+        cr_assert(zero(int, rig_begin(&rig, NULL)));
+        options.target = rig.http;
+        load = load_start(&options);
+        cr_assert(not(zero(ptr, load)));
+        cr_assert(zero(int, load_wait_requests(load, 300, 30000)));
+        cr_assert(zero(int, kill(rig.pid, SIGTERM)));
+        load_wait(load);
+        if (load_result(load)->failures)
+            load_print(load, stderr);
+        cr_expect(zero(u64, load_result(load)->failures));
+        cr_expect(eq(u64, load_result(load)->connections, 64));
+        load_free(load);
+        expect_end(10000);
         rig_finish(&rig);
     }
 }

@@ -116,7 +116,7 @@ static int count_lines(void)
 
 Test(website_restart, no_request_fails_and_no_entry_is_lost, .fini = finish, .timeout = 120)
 {
-    cr_assert(zero(int, visit_website_alone(&v)));
+    cr_assert(zero(int, visit_website_alone(&v, NULL)));
     start_load();
     wait_load(50);
     for (int i = 0; i < RESTARTS; i++) {

@@ -3,13 +3,15 @@
  * badly in each way that the engine promises to bear.
  *
  * Type:
- *   http_server [--name NAME] [--address LIST] [--https-address LIST] [--port N] [--https CERTIFICATE KEY]
+ *   http_server [--name NAME] [--address LIST] [--https-address LIST] [--port N] [--ports N N]
+ *               [--https CERTIFICATE KEY] [--https-ports N N]
  *               [--set KEY=VALUE]... [--bind PATTERN]... [--no-routes] [--second ADDRESS]
  *
  * Without an address it listens on 127.0.0.1:0. Once it serves it prints a line "ports 43817 40211", HTTP first;
  * a test waits for that. `/hold` and `/spawn` print what they do, for the same reason.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -112,6 +114,42 @@ static void sleep_ms(ghttp_request *r)
     ghttp_response_writeln(r, "slept");
 }
 
+/* `/block` until `/unblock`; `/blocked` says how many are in it. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    int count, round;
+} blocking = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+
+static void block(ghttp_request *r)
+{
+    int round;
+
+    pthread_mutex_lock(&blocking.lock);
+    blocking.count++;
+    for (round = blocking.round; round == blocking.round;)
+        pthread_cond_wait(&blocking.ended, &blocking.lock);
+    blocking.count--;
+    pthread_mutex_unlock(&blocking.lock);
+    ghttp_response_writeln(r, "slept");
+}
+
+static void blocked(ghttp_request *r)
+{
+    pthread_mutex_lock(&blocking.lock);
+    ghttp_response_writef(r, "%d", blocking.count);
+    pthread_mutex_unlock(&blocking.lock);
+}
+
+static void unblock(ghttp_request *r)
+{
+    pthread_mutex_lock(&blocking.lock);
+    blocking.round++;
+    pthread_cond_broadcast(&blocking.ended);
+    pthread_mutex_unlock(&blocking.lock);
+    ghttp_response_writeln(r, "unblocked");
+}
+
 /* Until there is a file "release" in the working folder. */
 static void hold(ghttp_request *r)
 {
@@ -175,6 +213,9 @@ static void bind_routes(ghttp_server *s)
     ghttp_server_bind(s, "/status", status);
     ghttp_server_bind(s, "/close", say_close);
     ghttp_server_bind(s, "/sleep", sleep_ms);
+    ghttp_server_bind(s, "/block", block);
+    ghttp_server_bind(s, "/blocked", blocked);
+    ghttp_server_bind(s, "/unblock", unblock);
     ghttp_server_bind(s, "/hold", hold);
     ghttp_server_bind(s, "/thread-after", thread_after);
     ghttp_server_bind(s, "/thread", thread);
@@ -205,6 +246,14 @@ static int take_option(ghttp_server *s, struct wishes *wishes, char **words)
         return wishes->routes = false, 1;
     if (!strcmp(option, "--https"))
         return ghttp_server_enable_https(s, value, words[1] ? words[2] : NULL), 3;
+    if (!strcmp(option, "--ports") || !strcmp(option, "--https-ports")) {
+        wishes->address = true;
+        if (!strcmp(option, "--ports"))
+            ghttp_server_set_port(s, atoi(value), words[1] ? atoi(words[2]) : 0);
+        else
+            ghttp_server_set_https_port(s, atoi(value), words[1] ? atoi(words[2]) : 0);
+        return 3;
+    }
     if (!strcmp(option, "--address"))
         ghttp_server_set_address(s, value);
     else if (!strcmp(option, "--https-address"))

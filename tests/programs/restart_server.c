@@ -100,7 +100,12 @@ static void slow(ghttp_request *r)
 
 static void restart(ghttp_request *r)
 {
-    ghttp_response_writefln(r, "%d", ghttp_restart_all(ghttp_request_get(r, "path")));
+    const char *path = ghttp_request_get(r, "path");
+
+    if (ghttp_request_get_bool(r, "server", false))
+        ghttp_response_writefln(r, "%d", ghttp_server_restart(ghttp_request_server(r), path));
+    else
+        ghttp_response_writefln(r, "%d", ghttp_restart_all(path));
 }
 
 static void shut_down(ghttp_request *r)

@@ -28,6 +28,20 @@ static void login(ghttp_request *r)
     show_user(r);
 }
 
+static void show_id(ghttp_request *r)
+{
+    const char *id = ghttp_session_id(r);
+
+    ghttp_response_write(r, id ? id : "none");
+}
+
+/* `?user=`: a login that tells the id. */
+static void login_with_id(ghttp_request *r)
+{
+    ghttp_session_set(r, "user", ghttp_request_get(r, "user"));
+    show_id(r);
+}
+
 static void logout(ghttp_request *r)
 {
     ghttp_session_clear(r);
@@ -105,6 +119,8 @@ static void bind_routes(ghttp_server *s)
 {
     ghttp_server_bind(s, "/", show_user);
     ghttp_server_bind(s, "/login", login);
+    ghttp_server_bind(s, "/login-with-id", login_with_id);
+    ghttp_server_bind(s, "/id", show_id);
     ghttp_server_bind(s, "/logout", logout);
     ghttp_server_bind(s, "/set", set);
     ghttp_server_bind(s, "/get", get);

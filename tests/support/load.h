@@ -30,7 +30,8 @@ struct load_options {
     int threads;                    /* 0: one */
     int connections;                /* of all threads together; 0: one */
     bool fresh;                     /* a new connection for each request, which asks for its close */
-    uint64_t requests;              /* 0: until load_stop() */
+    bool once;                      /* a connection that the server has ended is not made again: it is done */
+    uint64_t requests;              /* 0: until load_stop(), or once all are done */
     int timeout_ms;                 /* for connecting and for each request; 0: ten seconds */
     int pause_us;                   /* between the answer and the next request of a connection */
     bool raced_is_fine;             /* count raced requests, but not as failures */

@@ -198,6 +198,7 @@ static bool start_connecting(struct load_connection *c)
         target.session_size = c->session_size;
     }
     atomic_fetch_add(&l->connections, 1);
+    c->made = true;
     c->transport = transport_new(&target);
     if (!c->transport || !watch(c)) {
         fail(c, "connect: %s", strerror(errno));
@@ -218,7 +219,8 @@ static bool start_request(struct load_connection *c)
         atomic_fetch_add(&l->closed_idle, 1);
         drop(c);
     }
-    c->n = atomic_load(&l->stopping) ? UINT64_MAX : atomic_fetch_add(&l->next, 1);
+    bool over = atomic_load(&l->stopping) || (l->options.once && c->made && !c->transport);
+    c->n = over ? UINT64_MAX : atomic_fetch_add(&l->next, 1);
     if (c->n == UINT64_MAX || (l->options.requests && c->n >= l->options.requests)) {
         drop(c);
         c->state = LOAD_FINISHED;

@@ -55,6 +55,7 @@ struct load_connection {
     enum { LOAD_RESTING, LOAD_CONNECTING, LOAD_SENDING, LOAD_RECEIVING, LOAD_FINISHED } state;
     uint64_t n;        /* the request's number */
     uint64_t used;     /* requests answered on this transport */
+    bool made;         /* there has been a transport */
     uint64_t began_us; /* this request */
     uint64_t wake_us;  /* resting: until then; else: timed out then */
     char *own_request; /* where each is different */

@@ -169,10 +169,10 @@ pid_t rig_ask_pid(const struct rig *rig)
 
 /* ---- restarts -------------------------------------------------------------------------------------------------- */
 
-/* What the log said last: "... process 4711 serves ...". */
-static pid_t logged_successor(const struct rig *rig)
+/* What the log said last with these words: "... process 4711 serves ...". */
+static pid_t logged_successor(const struct rig *rig, const char *words)
 {
-    char *line = process_find_line(rig->process, "server restarted: process ");
+    char *line = process_find_line(rig->process, words);
     const char *at = line ? strstr(line, "process ") : NULL;
     pid_t pid = at ? (pid_t)atol(at + strlen("process ")) : -EPROTO;
 
@@ -180,14 +180,19 @@ static pid_t logged_successor(const struct rig *rig)
     return pid;
 }
 
+/* The line of this process: that of the one before it, which has been replaced by the page, may come later than the
+ * page's answer. */
 pid_t rig_restart_by_signal(struct rig *rig)
 {
+    char words[64];
+
+    snprintf(words, sizeof(words), " %d: server restarted: process ", (int)rig->pid);
     process_mark(rig->process);
     if (kill(rig->pid, SIGUSR1) < 0)
         return -errno;
-    if (process_wait_line(rig->process, "server restarted: process ", RESTART_MS) < 0)
+    if (process_wait_line(rig->process, words, RESTART_MS) < 0)
         return -ETIMEDOUT;
-    rig->pid = logged_successor(rig);
+    rig->pid = logged_successor(rig, words);
     return rig->pid;
 }
 
@@ -211,8 +216,12 @@ int rig_page(const struct rig *rig, const char *path, char **body)
 
 pid_t rig_restart_by_page(struct rig *rig)
 {
-    int status = rig_page(rig, "/restart", NULL);
+    char *body = NULL;
+    int status = rig_page(rig, "/restart", &body);
 
+    if (status != 200)
+        fprintf(stderr, "the page does not restart: %d %s\n", status, body ? body : "");
+    free(body);
     if (status != 200)
         return status < 0 ? status : -EPROTO;
     rig->pid = rig_ask_pid(rig);

@@ -44,14 +44,14 @@ static void choose_port(struct visit *v)
     snprintf(v->base, sizeof(v->base), "http://127.0.0.1:%d", v->port);
 }
 
-static int start_website(struct visit *v, const char *root)
+static int start_website(struct visit *v, const char *root, const char *variable)
 {
     char address[64], folder[512];
     const char *environment[] = {"GF_GCFG_FILE=" GF_REPOSITORY "/examples/website/config.yaml",
                                  "GF_SERVER_GRACEFULPROBATION=200ms",
                                  address,
                                  folder,
-                                 root ? "GF_SERVER_INDEXFOLDER=true" : NULL,
+                                 root ? "GF_SERVER_INDEXFOLDER=true" : variable,
                                  NULL};
 
     choose_port(v);
@@ -62,14 +62,14 @@ static int start_website(struct visit *v, const char *root)
 
 int visit_website(struct visit *v, const char *root)
 {
-    int error = start_website(v, root);
+    int error = start_website(v, root, NULL);
 
     return error ? error : start_browser(v);
 }
 
-int visit_website_alone(struct visit *v)
+int visit_website_alone(struct visit *v, const char *variable)
 {
-    return start_website(v, NULL);
+    return start_website(v, NULL, variable);
 }
 
 int visit_program(struct visit *v, const char *program, const char *variable)

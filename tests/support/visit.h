@@ -23,8 +23,8 @@ struct visit {
  * negative errno; visit_finish() in any case.
  */
 int visit_website(struct visit *v, const char *root);
-/* The same without a browser, for other clients. */
-int visit_website_alone(struct visit *v);
+/* The same without a browser, for other clients; variable: one more of its environment, or NULL. */
+int visit_website_alone(struct visit *v, const char *variable);
 /* The same for a program that takes its address from the environment variable GF_ADDRESS; variable: one more, or NULL.
  */
 int visit_program(struct visit *v, const char *program, const char *variable);

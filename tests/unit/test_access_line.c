@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <gf/ghttp/engine/service.h>
+#include <gf/ghttp/message/error_log.h>
 #include <gf/ghttp/message/proxies.h>
 #include <gf/ghttp/message/request.h>
 #include <gf/ghttp/server/access_line.h>
+#include <gf/glog/line.h>
 
 static struct gf_field fields[2] = {{"User-Agent", "curl/8"}, {"referer", "http://a/"}};
 static struct ghttp_request request;
@@ -166,4 +168,66 @@ Test(access_line, formats_have_names)
     cr_expect(zero(int, gf_access_format_find("json", &format)));
     cr_expect(eq(int, (int)format, GF_ACCESS_JSON));
     cr_expect(lt(int, gf_access_format_find("JSON5", &format), 0));
+}
+
+/* ---- the error log ---- */
+
+static struct gf_glog_line error_line;
+
+static const char *make_error(enum gf_access_format format, const char *reason)
+{
+    struct gf_failure failure = {.request = &request, .level = GLOG_ERROR, .status = 500, .reason = reason};
+
+    request.version = "HTTP/1.1";
+    gf_error_line(format, "s1", &failure, 2345, &now, &error_line);
+    cr_assert(lt(sz, error_line.size, GF_GLOG_LINE_MAX - 1));
+    cr_expect(eq(ptr, memchr(error_line.text, '\n', error_line.size), NULL));
+    error_line.text[error_line.size] = 0;
+    return error_line.text;
+}
+
+Test(access_line, errors_have_goframes_fields)
+{
+    const char *made = strstr(make_error(GF_ACCESS_GOFRAME, "the disk is full"), ": [ERRO] ");
+
+    cr_assert(ne(ptr, (void *)made, NULL));
+    cr_expect(eq(str, (char *)made,
+                 ": [ERRO] 500 \"GET http example.org /a?b=1 HTTP/1.1\" 0.002, 127.0.0.1, \"http://a/\", \"curl/8\", "
+                 "50, \"Internal Error\", \"\", the disk is full"));
+}
+
+Test(access_line, errors_as_json)
+{
+    cJSON *json = cJSON_Parse(make_error(GF_ACCESS_JSON, "the \"disk\"\nis full"));
+    char wanted[512];
+
+    cr_assert(ne(ptr, json, NULL), "%s", error_line.text);
+    cr_expect(eq(str, cJSON_GetStringValue(cJSON_GetObjectItem(json, "error")), "the \"disk\"\nis full"));
+    cJSON_Delete(json);
+    make_error(GF_ACCESS_JSON, "x");
+    snprintf(wanted, sizeof(wanted),
+             "{\"time\":\"2026-11-22T10:20:30.007+00:00\",\"level\":\"error\",\"status\":500,\"method\":\"GET\","
+             "\"scheme\":\"http\",\"host\":\"example.org\",\"uri\":\"/a?b=1\",\"proto\":\"HTTP/1.1\","
+             "\"seconds\":0.002345,\"ip\":\"127.0.0.1\",\"referer\":\"http://a/\",\"agent\":\"curl/8\",\"code\":50,"
+             "\"message\":\"Internal Error\",\"error\":\"x\",\"server\":\"s1\",\"pid\":%d}",
+             (int)getpid());
+    cr_expect(eq(str, error_line.text, wanted));
+}
+
+/* Whatever clients send, and however much, a line is a line, and its reason is in it. */
+Test(access_line, no_client_makes_an_error_line_of_its_own)
+{
+    static char much[5000];
+    cJSON *json;
+
+    memset(much, '\x01', sizeof(much) - 1);
+    request.target = request.host = request.method = fields[0].value = fields[1].value = much;
+    cr_expect(ne(ptr, strstr(make_error(GF_ACCESS_GOFRAME, "the reason"), "the reason"), NULL));
+    json = cJSON_Parse(make_error(GF_ACCESS_JSON, much));
+    cr_assert(ne(ptr, json, NULL), "%s", error_line.text);
+    cJSON_Delete(json);
+    request.target = request.host = request.method = "/";
+    fields[0].value = fields[1].value = "a\", \"b\n2026-11-22 10:20:30.007 1: [ERRO] 500";
+    cr_expect(ne(ptr, strstr(make_error(GF_ACCESS_GOFRAME, "r"), "\"a\\x22, \\x22b\\x0A2026"), NULL), "%s",
+              error_line.text);
 }

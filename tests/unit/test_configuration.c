@@ -27,6 +27,7 @@ static void begin(void)
     cr_assert(not(zero(ptr, mkdtemp(folder))));
     cr_assert(zero(int, chdir(folder)));
     unsetenv("GF_GCFG_FILE");
+    unsetenv("GF_GCFG_PATH");
     glog_set_writer(keep_line, NULL);
 }
 
@@ -127,6 +128,24 @@ Test(configuration, whose_map_it_is)
     cr_expect(eq(str, log_lines, ""));
 }
 
+/* GoFrame's other name for the map of servers. */
+Test(configuration, the_map_may_be_called_httpserver)
+{
+    ghttp_server *one = g_server("s1"), *standard = g_server(NULL);
+
+    write_file("config.yaml", "httpserver:\n  serverAgent: all\n  s1: {serverAgent: one}\n");
+    cr_expect(zero(int, read_for(one)), "%s", error);
+    cr_expect(zero(int, read_for(standard)), "%s", error);
+    cr_expect(eq(str, one->settings.server_agent, "one"));
+    cr_expect(eq(str, standard->settings.server_agent, "all"));
+    write_file("config.yaml", "httpserver: {serverAgent: not this}\nserver: {serverAgent: this}\n");
+    cr_expect(zero(int, read_for(standard)), "%s", error);
+    cr_expect(eq(str, standard->settings.server_agent, "this"));
+    write_file("config.yaml", "httpserver: 7\n");
+    cr_expect(eq(int, read_for(standard), -EINVAL));
+    cr_expect(eq(str, error, "config.yaml:1:13: \"httpserver\": this is no map of settings"));
+}
+
 Test(configuration, mistakes_name_file_line_and_key)
 {
     static const struct {
@@ -199,11 +218,88 @@ Test(configuration, the_environment)
     setenv("GF_SERVER_MY_API_2_WORKERS", "5", 1);
     cr_expect(zero(int, read_for(s)), "%s", error);
     cr_expect(eq(i64, s->settings.workers, 5));
+    cr_expect(eq(str, log_lines, ""));
     setenv("GF_SERVER_MAX_HEADER_BYTES", "7", 1);
     cr_expect(eq(int, read_for(s), -EINVAL));
     cr_expect(eq(str, error,
                  "environment variable GF_SERVER_MAX_HEADER_BYTES: \"maxHeaderBytes\": \"7\" is out of "
                  "range (1024 to 1048576)"));
+}
+
+static void expect_warning(const char *text)
+{
+    char line[512];
+    int times = 0;
+
+    snprintf(line, sizeof(line), "[WARN] %s\n", text);
+    for (const char *at = log_lines; (at = strstr(at, line)); at++)
+        times++;
+    cr_expect(eq(int, times, 1), "%s in %s", line, log_lines);
+}
+
+/* What works in a file or is refused there is the same for the environment, where it is a warning. */
+Test(configuration, variables_that_name_no_setting_are_warned_of)
+{
+    ghttp_server *s = g_server("my-api"), *other = g_server(NULL);
+    int lines = 0;
+
+    setenv("GF_SERVER_GRACEFUL_TIMEOUT", "2", 1);
+    setenv("GF_SERVER_PPROF_ENABLED", "true", 1);
+    setenv("GF_SERVER_SWAGGER_PATH", "", 1); /* which asks for nothing */
+    setenv("GF_SERVER_READ_TIMEOU", "5s", 1);
+    setenv("GF_SERVER_MY_API_VIEW", "a", 1);
+    setenv("GF_SERVER_MY_API_WORKER", "5", 1);
+    setenv("GF_SERVER_DEFAULT_WORKER", "6", 1);
+    /* Others' business: */
+    setenv("GF_SERVER_YET_TO_COME_WORKERS", "5", 1);
+    setenv("GF_SERVER_RELOAD", "x", 1);
+    setenv("GF_SERVER_KEEPER", "x", 1);
+    setenv("GF_SERVER_STATE", "x", 1);
+    setenv("GF_SERVER_PORT", "tcp://10.0.0.1:80", 1);
+    setenv("GF_SERVER_SERVICE_HOST", "10.0.0.1", 1);
+    setenv("GF_SERVER_MY_API_SERVICE_PORT_HTTP", "80", 1);
+    setenv("GF_SERVER_PORT_80_TCP_PROTO", "tcp", 1);
+    cr_expect(zero(int, read_for(s)), "%s", error);
+    cr_expect(zero(int, read_for(other)), "%s", error);
+    expect_warning("server \"my-api\": environment variable GF_SERVER_GRACEFUL_TIMEOUT: a restart waits for the new "
+                   "process, not for a time; see gracefulReadyTimeout");
+    expect_warning("server \"my-api\": environment variable GF_SERVER_PPROF_ENABLED: profiles are not supported");
+    expect_warning("server \"my-api\": environment variable GF_SERVER_READ_TIMEOU: there is no setting "
+                   "\"READ_TIMEOU\"; did you mean \"readTimeout\"?");
+    expect_warning("server \"my-api\": environment variable GF_SERVER_MY_API_VIEW: templates are not supported");
+    expect_warning("server \"my-api\": environment variable GF_SERVER_MY_API_WORKER: there is no setting \"WORKER\"; "
+                   "did you mean \"workers\"?");
+    expect_warning("server \"default\": environment variable GF_SERVER_DEFAULT_WORKER: there is no setting "
+                   "\"WORKER\"; did you mean \"workers\"?");
+    for (const char *at = log_lines; (at = strchr(at, '\n')); at++)
+        lines++;
+    cr_expect(eq(int, lines, 6), "%s", log_lines);
+}
+
+/* A map is another server, unless it looks like a slip; in a server's own map there are no servers. */
+Test(configuration, maps_that_are_no_server_are_warned_of)
+{
+    ghttp_server *s = g_server(NULL), *one = g_server("s1");
+    int lines = 0;
+
+    g_server("worker");
+    write_file("config.yaml", "server:\n"
+                              "  rewrite: {/a: /b}\n"
+                              "  views: {paths: a}\n"
+                              "  worker: {workers: 2}\n"
+                              "  s2: {workers: 2}\n"
+                              "  s1:\n"
+                              "    extra: {a: b}\n");
+    cr_expect(zero(int, read_for(s)), "%s", error);
+    cr_expect(zero(int, read_for(one)), "%s", error);
+    expect_warning("server \"default\": config.yaml:2:12: there is no setting \"rewrite\"; did you mean \"rewrites\"?");
+    expect_warning("server \"default\": config.yaml:3:10: there is no setting \"views\"; did you mean \"view\"? But: "
+                   "templates are not supported");
+    for (const char *at = log_lines; (at = strchr(at, '\n')); at++)
+        lines++;
+    cr_expect(eq(int, lines, 3), "%s", log_lines);
+    cr_expect(not(zero(ptr, strstr(log_lines, "server \"s1\": config.yaml:7:12: there is no setting \"extra\""))), "%s",
+              log_lines);
 }
 
 Test(configuration, a_file_of_the_programs_choice)

@@ -271,6 +271,7 @@ static void enter(void)
     cr_assert(not(zero(ptr, mkdtemp(folder))));
     cr_assert(zero(int, chdir(folder)));
     unsetenv("GF_GCFG_FILE");
+    unsetenv("GF_GCFG_PATH");
 }
 
 static void leave(void)
@@ -357,26 +358,107 @@ Test(gcfg, finds_the_file_in_order, .init = enter, .fini = leave)
     mkdir("config", 0700);
     mkdir("manifest", 0700);
     mkdir("manifest/config", 0700);
-    write_file("manifest/config/config.yaml", "");
-    expect_found("manifest/config/config.yaml");
-    cr_expect(eq(int, gcfg_find(small, sizeof(small)), -ENAMETOOLONG));
-    write_file("config/config.json", "");
-    expect_found("config/config.json");
-    write_file("config/config.yml", "");
-    expect_found("config/config.yml");
+    mkdir("config.yaml", 0700); /* a folder is no file */
     write_file("config.json", "");
     expect_found("config.json");
+    write_file("manifest/config/config.yml", "");
+    expect_found("manifest/config/config.yml");
+    cr_expect(eq(int, gcfg_find(small, sizeof(small)), -ENAMETOOLONG));
+    write_file("config/config.yaml", "");
+    expect_found("config/config.yaml");
+    rmdir("config.yaml");
     cr_expect(zero(int, symlink("nothing", "config.yaml")));
     expect_found("config.yaml");
-    write_file("config/mine.yaml", "");
-    setenv("GF_GCFG_FILE", "mine.yaml", 1);
-    expect_found("config/mine.yaml");
-    setenv("GF_GCFG_FILE", "other.yaml", 1);
-    expect_found("other.yaml");
-    setenv("GF_GCFG_FILE", "./config/none.yaml", 1);
-    expect_found("./config/none.yaml");
     setenv("GF_GCFG_FILE", "", 1);
     expect_found("config.yaml");
+}
+
+/* As in GoFrame, an ending comes before a place; and the executable's folder has the same three places. */
+Test(gcfg, looks_beside_the_executable_too, .init = enter, .fini = leave)
+{
+    char beside[256], below[300], file[320];
+    ssize_t length = readlink("/proc/self/exe", beside, sizeof(beside) - 1);
+
+    cr_assert(gt(i64, length, 0));
+    beside[length] = 0;
+    *strrchr(beside, '/') = 0;
+    snprintf(below, sizeof(below), "%s/manifest", beside);
+    mkdir(below, 0700);
+    snprintf(below, sizeof(below), "%s/manifest/config", beside);
+    mkdir(below, 0700);
+    snprintf(file, sizeof(file), "%s/beside.yaml", below);
+    write_file(file, "");
+    mkdir("config", 0700);
+    write_file("config/beside.yml", "");
+    setenv("GF_GCFG_FILE", "beside", 1);
+    expect_found(file);
+    unlink(file);
+    expect_found("config/beside.yml");
+    rmdir(below);
+    snprintf(below, sizeof(below), "%s/manifest", beside);
+    rmdir(below);
+}
+
+Test(gcfg, finds_the_file_that_is_named, .init = enter, .fini = leave)
+{
+    mkdir("config", 0700);
+    mkdir("config/prod", 0700);
+    write_file("config.yaml", "");
+    write_file("config/mine.yaml", "");
+    write_file("config/mine.json", "");
+    write_file("config/prod/config.yaml", "");
+    setenv("GF_GCFG_FILE", "mine.yaml", 1);
+    expect_found("config/mine.yaml");
+    setenv("GF_GCFG_FILE", "mine", 1);
+    expect_found("config/mine.yaml");
+    setenv("GF_GCFG_FILE", "mine.json", 1);
+    expect_found("config/mine.json");
+    setenv("GF_GCFG_FILE", "prod/config.yaml", 1);
+    expect_found("config/prod/config.yaml");
+    setenv("GF_GCFG_FILE", "prod/config", 1);
+    expect_found("config/prod/config.yaml");
+    write_file("mine.yml", "");
+    setenv("GF_GCFG_FILE", "mine", 1);
+    expect_found("config/mine.yaml");
+    write_file("mine", "");
+    expect_found("mine");
+    setenv("GF_GCFG_FILE", "other", 1);
+    expect_found("other");
+    setenv("GF_GCFG_FILE", "./config/none.yaml", 1);
+    expect_found("./config/none.yaml");
+}
+
+Test(gcfg, searches_the_folder_that_is_named_alone, .init = enter, .fini = leave)
+{
+    mkdir("etc", 0700);
+    mkdir("etc/config", 0700);
+    write_file("config.yaml", "");
+    setenv("GF_GCFG_PATH", "etc", 1);
+    expect_found("(none)");
+    write_file("etc/config/config.yml", "");
+    expect_found("etc/config/config.yml");
+    setenv("GF_GCFG_PATH", "etc/config/", 1);
+    expect_found("etc/config/config.yml");
+    setenv("GF_GCFG_FILE", "config.yaml", 1); /* but what is the path of a file is found as that */
+    expect_found("config.yaml");
+    unsetenv("GF_GCFG_FILE");
+    setenv("GF_GCFG_PATH", "absent", 1);
+    cr_expect(eq(int, gcfg_load_found(&cfg, error, sizeof(error)), -ENOTDIR));
+    cr_expect(eq(str, error, "GF_GCFG_PATH: cannot be read: Not a directory"));
+}
+
+/* Whoever starts it in another user's home, where he may not look, has no configuration there. */
+Test(gcfg, a_folder_that_may_not_be_searched_has_none, .init = enter, .fini = leave)
+{
+    write_file("config.yaml", "");
+    cr_assert(zero(int, chmod(folder, 0000)));
+    if (access("config.yaml", F_OK) == 0) /* the superuser may look everywhere */
+        cr_assert(zero(int, seteuid(65534)));
+    expect_found("(none)");
+    setenv("GF_GCFG_FILE", "config.yaml", 1);
+    expect_found("config.yaml");
+    cr_assert(zero(int, seteuid(getuid())));
+    cr_assert(zero(int, chmod(folder, 0700)));
 }
 
 /* ---- the sample -------------------------------------------------------------------------------------------------- */

@@ -234,24 +234,45 @@ Test(gproc_signals, what_is_blocked_over_an_exec)
 
 /* ---- before main() ---- */
 
-/* The probe as a successor: its signals are blocked over the exec, and some wait already. */
-static void become_successor(int input, int output)
+static void execute_probe(int input, int output)
 {
     char self[PATH_MAX] = "", probe[PATH_MAX];
-    sigset_t blocked;
 
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
         _exit(9);
     snprintf(probe, sizeof(probe), "%.3000s/../programs/gproc_probe", dirname(self));
+    dup2(input, STDIN_FILENO);
+    dup2(output, STDOUT_FILENO);
+    execl(probe, probe, "signals", "10", "15", "2", "1", NULL);
+    _exit(9);
+}
+
+/* The probe as a successor: its signals are blocked over the exec, and some wait already. */
+static void become_successor(int input, int output)
+{
+    sigset_t blocked;
+
     gf_signals_inherited_block(&blocked);
     sigprocmask(SIG_BLOCK, &blocked, NULL);
     kill(getpid(), SIGTERM);
     kill(getpid(), SIGUSR1);
-    dup2(input, STDIN_FILENO);
-    dup2(output, STDOUT_FILENO);
+    kill(getpid(), SIGHUP);
     setenv("GF_SERVER_RELOAD", "{\"version\":1,\"parent\":7}", 1);
-    execl(probe, probe, "signals", "10", "15", "2", NULL);
-    _exit(9);
+    execute_probe(input, output);
+}
+
+/* The probe as what a process executes in its own place. */
+static void become_anew(int input, int output)
+{
+    char state[32];
+    sigset_t blocked;
+
+    gf_signals_anew_block(&blocked);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    kill(getpid(), SIGUSR1);
+    snprintf(state, sizeof(state), "%d:0", (int)getpid());
+    setenv("GF_SERVER_STATE", state, 1);
+    execute_probe(input, output);
 }
 
 static void expect_lines(int fd, const char *const *lines, size_t lines_count)
@@ -272,23 +293,58 @@ static void expect_lines(int fd, const char *const *lines, size_t lines_count)
     cr_expect(eq(sz, found, lines_count), "got %s", text);
 }
 
-Test(gproc_signals, those_before_main_wait_for_their_handlers)
+/* late is sent once main() runs, before there are handlers. */
+static void expect_signals(void (*become)(int input, int output), int late, const char *const *all, size_t all_count)
 {
     static const char *const up[] = {"up"};
-    static const char *const all[] = {"10", "15", "2"};
     int input[2], output[2], status = -1;
 
     cr_assert(eq(int, pipe(input), 0));
     cr_assert(eq(int, pipe(output), 0));
     pid_t child = fork();
     if (child == 0)
-        become_successor(input[0], output[1]);
+        become(input[0], output[1]);
     close(output[1]);
     expect_lines(output[0], up, 1);
-    kill(child, SIGINT); /* in main(), before the handlers */
+    kill(child, late);
     cr_assert(eq(i64, write(input[1], "\n", 1), 1));
-    expect_lines(output[0], all, 3);
+    expect_lines(output[0], all, all_count);
     cr_assert(eq(i64, write(input[1], "\n", 1), 1));
     cr_assert(eq(int, waitpid(child, &status, 0), child));
     cr_expect(eq(int, status, 0));
+}
+
+Test(gproc_signals, those_before_main_wait_for_their_handlers)
+{
+    static const char *const all[] = {"10", "15", "2", "1"};
+
+    expect_signals(become_successor, SIGINT, all, 4);
+}
+
+/* Somebody wants the log files opened anew, or another restart, while a full one goes on. */
+Test(gproc_signals, those_of_a_full_restart_wait_too)
+{
+    static const char *const all[] = {"10", "1"};
+
+    expect_signals(become_anew, SIGHUP, all, 2);
+}
+
+/* Where no log is open, what has come in the meantime does what it does without the library. */
+Test(gproc_signals, a_hangup_that_nobody_wants_ends_the_process, .signal = SIGHUP)
+{
+    gf_signals_begin_anew();
+    kill(getpid(), SIGHUP);
+    gf_signals_settle_hangup();
+    pause();
+}
+
+Test(gproc_signals, a_hangup_that_somebody_wants_is_his)
+{
+    gf_signals_begin_anew();
+    kill(getpid(), SIGHUP);
+    gproc_on_signal(SIGHUP, count, NULL);
+    gf_signals_settle_hangup();
+    cr_assert(wait_for(&called, 5000));
+    kill(getpid(), SIGHUP);
+    cr_assert(wait_for(&called, 5000));
 }

@@ -5,10 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,12 +109,22 @@ Test(log_files, old_files_are_known_by_their_names)
 {
     static const char *const theirs[] = {"access-20261121.log", "access-20261122.20261122102030000001.log"};
     static const char *const others[] = {"access-.log", "access-20261122.log.gz", "access-today.log",
-                                         "error-20261122.log", "access-20261122.2026.x.log"};
+                                         "error-20261122.log", "access-20261122.2026.x.log",
+                                         /* of another server, access-8100-{Ymd}.log */
+                                         "access-8100-20261122.log", "access-8100-20261122.20261122102030000001.log"};
 
     for (size_t i = 0; i < sizeof(theirs) / sizeof(*theirs); i++)
         cr_expect(gf_log_name_matches("access-{Ymd}.log", theirs[i]), "%s", theirs[i]);
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
         cr_expect(not(gf_log_name_matches("access-{Ymd}.log", others[i])), "%s", others[i]);
+    cr_expect(gf_log_name_matches("{j.n}-{Y-m-d_H}.{is}.log", "7.12-2026-11-22_10.2030.log"));
+    cr_expect(gf_log_name_matches("{jnG}x", "1112x"));
+    cr_expect(not(gf_log_name_matches("{jnG}x", "11x")));
+    cr_expect(not(gf_log_name_matches("{jnG}x", "1234567x")));
+    cr_expect(gf_log_name_matches("a.log", "a.20261122102030000001.log"));
+    cr_expect(
+        not(gf_log_name_matches("{nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn}x", "111111111111111111111111111111111111"
+                                                                               "11111111111111111111111111y")));
     cr_expect(gf_log_name_matches("a.log", "a.20261122102030000001.log"));
     cr_expect(gf_log_name_matches("a", "a.20261122102030000001"));
     cr_expect(not(gf_log_name_matches("a.log", "a.1.log")));
@@ -210,6 +227,78 @@ Test(log_files, a_link_is_not_followed)
     gf_log_file_finish(&file);
 }
 
+/* ---- what goes wrong --------------------------------------------------------------------------------------------- */
+
+/* Who may not rename has a file that grows, and says why; nothing is lost. */
+Test(log_files, what_cannot_be_rotated_grows_on)
+{
+    cr_assert(zero(int, gf_log_file_init(&file, folder, "a.log", 10, 0)));
+    write_at(MOMENT, 1000, "0123456789\n");
+    cr_assert(zero(int, chmod(folder, 0555)));
+    if (geteuid() == 0)
+        cr_assert(zero(int, seteuid(65534)));
+    write_at(MOMENT, 2000, "one\n");
+    cr_expect(eq(int, file.rotate_error, -EACCES));
+    write_at(MOMENT, 3000, "two\n");
+    cr_assert(zero(int, seteuid(getuid())));
+    cr_expect(eq(str, (char *)read_log("a.log"), "0123456789\none\ntwo\n"));
+    cr_assert(zero(int, chmod(folder, 0755)));
+    write_at(MOMENT, 4000, "three\n");
+    cr_expect(zero(int, file.rotate_error));
+    gf_log_file_finish(&file);
+    cr_expect(eq(str, (char *)read_log("a.log"), "three\n"));
+    cr_expect(eq(int, count_files(), 2));
+}
+
+/* renameat2() is answered as by a file system that does not know its flags. */
+static void forget_renameat2(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof(code) / sizeof(*code), .filter = code};
+
+    cr_assert(zero(int, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)));
+    cr_assert(zero(int, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)));
+}
+
+Test(log_files, file_systems_that_know_no_careful_rename_rotate_too)
+{
+    forget_renameat2();
+    cr_assert(zero(int, gf_log_file_init(&file, folder, "a.log", 10, 0)));
+    write_at(MOMENT, 1000, "0123456789\n");
+    write_at(MOMENT, 2000, "0123456789\n");
+    write_at(MOMENT, 2000, "the same moment\n"); /* in which nothing is replaced */
+    write_at(MOMENT, 3000, "end\n");
+    gf_log_file_finish(&file);
+    cr_expect(eq(int, count_files(), 3));
+    cr_expect(eq(str, (char *)read_log("a.20261122102030000002.log"), "0123456789\n"));
+    cr_expect(eq(str, (char *)read_log("a.20261122102030000003.log"), "0123456789\nthe same moment\n"));
+    cr_expect(eq(str, (char *)read_log("a.log"), "end\n"));
+}
+
+/* A full disk takes half of a line. Those that are whole count as written; the next one begins a line of its own. */
+Test(log_files, half_a_line_is_not_gone_on_with)
+{
+    static const char lines[] = "0123456789\n0123456789\n0123456789\n";
+    const struct rlimit small = {.rlim_cur = 17, .rlim_max = RLIM_INFINITY};
+    const struct rlimit large = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    struct timespec now = {.tv_sec = MOMENT};
+
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert(zero(int, gf_log_file_init(&file, folder, "a.log", 0, 0)));
+    cr_assert(zero(int, setrlimit(RLIMIT_FSIZE, &small)));
+    cr_expect(eq(i64, gf_log_file_write(&file, lines, 33, &now, 0), 11));
+    cr_expect(eq(i64, gf_log_file_write(&file, lines, 22, &now, 0), -EFBIG));
+    cr_assert(zero(int, setrlimit(RLIMIT_FSIZE, &large)));
+    cr_expect(eq(i64, gf_log_file_write(&file, lines, 22, &now, 0), 22));
+    gf_log_file_finish(&file);
+    cr_expect(eq(str, (char *)read_log("a.log"), "0123456789\n012345\n0123456789\n0123456789\n"));
+}
+
 /* ---- the queue --------------------------------------------------------------------------------------------------- */
 
 static char error[256];
@@ -301,6 +390,35 @@ Test(log_files, the_end_does_not_wait_for_ever)
     cr_expect(lt(i64, after.tv_sec - before.tv_sec, 4));
     cr_expect(gt(u64, gf_logger_dropped(logger), 50));
     close(fd);
+}
+
+static void count_growing(enum glog_level level, const char *line, void *arg)
+{
+    *(int *)arg += level == GLOG_ERROR && strstr(line, "\"a.log\" is full and cannot be renamed: Permission denied");
+}
+
+Test(log_files, that_a_file_grows_on_is_said_once)
+{
+    struct gf_logger_options options = {.folder = folder, .pattern = "a.log", .rotate_size = 4};
+    struct gf_logger *logger;
+    int told = 0;
+
+    glog_set_writer(count_growing, &told);
+    cr_assert(zero(int, gf_logger_new(&options, &logger, error, sizeof(error))), "%s", error);
+    cr_assert(zero(int, chmod(folder, 0555)));
+    if (geteuid() == 0)
+        cr_assert(zero(int, seteuid(65534)));
+    for (int i = 0; i < 4; i++) {
+        gf_logger_write(logger, "line\n", 5);
+        gf_logger_flush_all(5000);
+    }
+    cr_assert(zero(int, seteuid(getuid())));
+    cr_assert(zero(int, chmod(folder, 0755)));
+    gf_logger_stop_all(5000);
+    glog_set_writer(NULL, NULL);
+    cr_expect(eq(int, told, 1));
+    cr_expect(eq(str, (char *)read_log("a.log"), "line\nline\nline\nline\n"));
+    cr_expect(zero(u64, gf_logger_dropped(logger)));
 }
 
 Test(log_files, a_folder_that_cannot_be_is_told)

@@ -229,6 +229,7 @@ Test(session_memory, blocks_are_used_again)
 
 struct counter {
     struct gf_session_store *store;
+    const char *id;
     int times;
 };
 
@@ -245,7 +246,7 @@ static void *count(void *arg)
 {
     const struct counter *counter = arg;
     for (int i = 0; i < counter->times; i++)
-        if (counter->store->kind->update(counter->store, id_of(0), NULL, count_one, NULL) < 0)
+        if (counter->store->kind->update(counter->store, counter->id, NULL, count_one, NULL) < 0)
             return arg;
     return NULL;
 }
@@ -255,14 +256,15 @@ Test(session_memory, changes_of_threads_and_processes_are_all_kept)
     struct gf_session_store *other;
     struct counter counters[2];
     pthread_t threads[2];
+    const char *id = id_of(0); /* before the threads: it is not for several at once */
     void *failed;
     int status;
     cr_assert(put(memory, 0, "0") == 0);
     pid_t pid = fork();
     cr_assert(pid >= 0);
     other = adopt();
-    counters[0] = (struct counter){memory, 2000};
-    counters[1] = (struct counter){other, 2000};
+    counters[0] = (struct counter){memory, id, 2000};
+    counters[1] = (struct counter){other, id, 2000};
     if (pid == 0)
         _exit(count(&counters[1]) ? 1 : 0);
     for (int i = 0; i < 2; i++)
@@ -367,6 +369,33 @@ Test(session_memory, indices_that_lead_nowhere_are_not_followed)
         }
     }
     cr_expect(head->rebuilt > 0);
+}
+
+/* The slot that was taken for it is among the free after the rebuild, and not the first of them. */
+Test(session_memory, slot_of_a_session_that_found_no_room_is_given_out_once)
+{
+    static _Alignas(64) char room[64 << 10];
+    struct gf_session_table table = {.reserve = NULL};
+    char *text;
+    int64_t ends_ms;
+    uint64_t change;
+    memset(room, 0, sizeof(room));
+    cr_assert(gf_session_table_format(&table, room, sizeof(room), 8) == 0);
+    for (unsigned i = 1; i <= 4; i++)
+        cr_assert(gf_session_table_write(&table, id_of(i), filled(i == 2 ? 40000 : 1, 'x'), START_MS, START_MS + 1) ==
+                  0);
+    gf_session_table_remove(&table, id_of(3));
+    gf_session_table_remove(&table, id_of(1));
+    memset(table.head + 1, 0, table.head->bucket_count * sizeof(uint32_t));
+    cr_expect(gf_session_table_write(&table, id_of(5), filled(60000, 'x'), START_MS, START_MS + 1) == -ENOSPC);
+    cr_expect(table.head->rebuilt == 1 && table.head->used == 1, "what was not to be found has gone");
+    for (unsigned i = 10; i < 15; i++)
+        cr_expect(gf_session_table_write(&table, id_of(i), filled(i, 'y'), START_MS, START_MS + 1) == 0);
+    for (unsigned i = 10; i < 15; i++) {
+        cr_assert(gf_session_table_read(&table, id_of(i), START_MS, &text, &ends_ms, &change) == 0, "%u", i);
+        cr_expect(strlen(text) == i, "%u has the text of %zu", i, strlen(text));
+        free(text);
+    }
 }
 
 /* A stopped process that has the lock: an error after a while, not a thread that hangs for ever. */

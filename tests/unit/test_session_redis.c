@@ -174,14 +174,14 @@ Test(session_redis, keys_have_the_prefix_and_an_end)
 {
     cr_assert(ghttp_server_set(server, "sessionRedisPrefix", "app1:") == 0);
     cr_assert(put(ID, "{}", 600000) == 0);
-    cr_expect(strcmp(answer_to("KEYS *"), "*1\r\n$37\r\napp1:" ID "\r\n") == 0, "%s", answer_to("KEYS *"));
-    long left = atol(answer_to("PTTL app1:" ID) + 1);
+    cr_expect(strcmp(answer_to("KEYS *"), "*1\r\n$46\r\napp1:sessions:" ID "\r\n") == 0, "%s", answer_to("KEYS *"));
+    long left = atol(answer_to("PTTL app1:sessions:" ID) + 1);
     cr_expect(left > 500000 && left <= 600000, "%ld", left);
     cr_expect(store()->kind->touch(store(), ID, gf_session_store_now() + 900000) == 0);
-    cr_expect(atol(answer_to("PTTL app1:" ID) + 1) > 800000);
+    cr_expect(atol(answer_to("PTTL app1:sessions:" ID) + 1) > 800000);
     cr_expect(store()->kind->touch(store(), OTHER_ID, gf_session_store_now() + 1000) == -ENOENT);
     cr_expect(store()->kind->update(store(), ID, OTHER_ID, give_text, &(struct wanted){"moved", 5000000}) == 0);
-    cr_expect(strcmp(answer_to("KEYS *"), "*1\r\n$37\r\napp1:" OTHER_ID "\r\n") == 0);
+    cr_expect(strcmp(answer_to("KEYS *"), "*1\r\n$46\r\napp1:sessions:" OTHER_ID "\r\n") == 0);
     cr_expect(store()->kind->update(store(), OTHER_ID, NULL, give_text, &(struct wanted){NULL, 0}) == 0);
     cr_expect(strcmp(answer_to("KEYS *"), "*0\r\n") == 0);
     cr_expect(store()->kind->update(store(), ID, NULL, give_text, &(struct wanted){"x", 5000}) == -ENOENT);
@@ -216,9 +216,25 @@ Test(session_redis, ids_and_texts_that_are_none_never_reach_it)
     cr_expect(put(ID, large, 60000) == -E2BIG);
     large[GF_SESSION_TEXT_MAX] = 0;
     cr_expect(put(ID, large, 60000) == 0 && look(ID, large) == 0);
-    cr_expect(strncmp(answer_to("APPEND gfsession:" ID " y"), ":524289", 7) == 0);
+    cr_expect(strncmp(answer_to("APPEND gfsession:sessions:" ID " y"), ":524289", 7) == 0);
     cr_expect(look(ID, large) == -EBADMSG, "somebody else has written it");
     free(large);
+}
+
+/* With the same Redis, database and prefix. */
+Test(session_redis, servers_of_other_names_have_others)
+{
+    static ghttp_server *other;
+    struct gf_session_store *others;
+    char *text;
+    int64_t ends_ms;
+    other = gf_server_new("other");
+    cr_assert(ghttp_server_set(other, "sessionStorage", "redis") == 0);
+    cr_assert(ghttp_server_set(other, "sessionRedisAddress", redis.address) == 0);
+    cr_assert(gf_session_stores_find(other, &others) == 0);
+    cr_assert(put(ID, "ours", 60000) == 0);
+    cr_expect(others->kind->read(others, ID, &text, &ends_ms) == -ENOENT);
+    gf_session_store_close(others);
 }
 
 /* ---- several at once ---- */
@@ -264,7 +280,7 @@ static int change_meanwhile(void *arg, const char *text, char **ret_text, int64_
 {
     int *calls = arg;
     if (!(*calls)++)
-        answer_to("SET gfsession:" ID " theirs");
+        answer_to("SET gfsession:sessions:" ID " theirs");
     if (asprintf(ret_text, "%s+ours", text) < 0)
         return -ENOMEM;
     *ret_ends_ms = gf_session_store_now() + 60000;

@@ -302,6 +302,70 @@ EACH_STORE(with_another_id_keeps_its_values)
     cr_expect(has(id, "a", NULL) && has(new_id, "a", "new") && has(new_id, "b", "2"));
 }
 
+EACH_STORE(gives_values_as_what_they_are_wanted_as)
+{
+    struct visit visit;
+    char id[GF_SESSION_ID_SIZE + 1];
+    begin_session(id, "-42", "on");
+    visit_begin(&visit, id);
+    cr_expect(ghttp_session_get_int(&visit.r, "a", 7) == -42 && ghttp_session_get_int(&visit.r, "b", 7) == 7);
+    cr_expect(ghttp_session_get_double(&visit.r, "a", 0.5) == -42 &&
+              ghttp_session_get_double(&visit.r, "b", 0.5) == 0.5);
+    cr_expect(ghttp_session_get_bool(&visit.r, "b", false) && ghttp_session_get_bool(&visit.r, "a", true));
+    cr_expect(ghttp_session_get_int(&visit.r, "c", 7) == 7 && ghttp_session_get_int(&visit.r, NULL, 8) == 8);
+    cr_expect(ghttp_session_contains(&visit.r, "a") && !ghttp_session_contains(&visit.r, "c"));
+    cr_expect(ghttp_session_set(&visit.r, "c", "") == 0 && ghttp_session_contains(&visit.r, "c"));
+    cr_expect(!ghttp_session_get_bool(&visit.r, "c", true), "empty is false");
+    cr_expect(ghttp_session_remove(&visit.r, "a") == 0 && !ghttp_session_contains(&visit.r, "a"));
+    visit_end(&visit);
+    visit_begin(&visit, NULL);
+    cr_expect(ghttp_session_get_int(&visit.r, "a", 7) == 7 && !ghttp_session_contains(&visit.r, "a"));
+    cr_expect(!ghttp_session_size(&visit.r));
+    visit_end(&visit);
+}
+
+struct seen {
+    struct visit *visit;
+    char text[64];
+    unsigned left; /* calls until it has enough */
+};
+
+/* "a=1 " for a; and for each that it is called with another value is set, which it is not called with. */
+static bool see(const char *key, const char *value, void *arg)
+{
+    struct seen *seen = arg;
+    char name[64];
+    size_t length = strlen(seen->text);
+    snprintf(seen->text + length, sizeof(seen->text) - length, "%s=%s ", key, value);
+    if (seen->visit) {
+        snprintf(name, sizeof(name), "new %s", key);
+        cr_expect(ghttp_session_set(&seen->visit->r, name, value) == 0);
+        cr_expect(ghttp_session_remove(&seen->visit->r, "a") == 0);
+    }
+    return !seen->left || --seen->left;
+}
+
+EACH_STORE(tells_all_its_keys_and_values)
+{
+    struct seen all = {.visit = NULL}, one = {.left = 1}, changing = {.left = 0};
+    struct visit visit;
+    char id[GF_SESSION_ID_SIZE + 1];
+    begin_session(id, "1", "2");
+    visit_begin(&visit, id);
+    cr_expect(ghttp_session_set(&visit.r, "b", "two") == 0 && ghttp_session_set(&visit.r, "c", "3") == 0);
+    cr_expect(ghttp_session_each(&visit.r, see, &all) == 3 && ghttp_session_size(&visit.r) == 3);
+    cr_expect(strlen(all.text) == 14 && strstr(all.text, "a=1 ") && strstr(all.text, "b=two ") &&
+                  strstr(all.text, "c=3 "),
+              "%s", all.text);
+    cr_expect(ghttp_session_each(&visit.r, see, &one) == 1 && strlen(one.text) < 7, "%s", one.text);
+    changing.visit = &visit;
+    size_t count = ghttp_session_each(&visit.r, see, &changing);
+    cr_expect(!strstr(changing.text, "new") && (count == 2 || count == 3), "%s", changing.text);
+    cr_expect(ghttp_session_size(&visit.r) == 2 + count);
+    cr_expect(ghttp_session_clear(&visit.r) == 0 && ghttp_session_size(&visit.r) == 0);
+    visit_end(&visit);
+}
+
 EACH_STORE(has_an_age_of_its_own)
 {
     struct visit visit;
@@ -317,6 +381,110 @@ EACH_STORE(has_an_age_of_its_own)
     cr_expect(has(id, "a", "1") && time_left(id) > 3500000, "a use lets it live longer");
     end_in(id, -1000);
     cr_expect(has(id, "a", NULL));
+}
+
+/* ---- the cookie's age ---- */
+
+#define MINUTE_MS INT64_C(60000)
+
+static int64_t clock_ms;
+
+static int64_t read_clock(void)
+{
+    return clock_ms;
+}
+
+static void set_ages(const char *session, const char *cookie)
+{
+    cr_assert(ghttp_server_set(server, "sessionMaxAge", session) == 0);
+    cr_assert(ghttp_server_set(server, "sessionCookieMaxAge", cookie) == 0);
+    clock_ms = gf_session_store_now();
+    store()->now_ms = read_clock;
+}
+
+/*
+ * A client comes every so often, and each time something is stored (or only read), for as long as it takes to see its
+ * session and its first cookie end several times. How often it got its cookie; it never has one that is at its end.
+ */
+static int count_cookies(const char *id, int64_t step_ms, int64_t age_ms, bool writes)
+{
+    int64_t sent_ms = clock_ms, oldest_ms = 0;
+    struct visit visit;
+    int count = 0;
+    for (int64_t end = clock_ms + 4 * age_ms; clock_ms < end; clock_ms += step_ms) {
+        visit_begin(&visit, id);
+        cr_assert(ghttp_session_get(&visit.r, "a") && (!writes || ghttp_session_set(&visit.r, "seen", "now") == 0));
+        visit_end(&visit);
+        if (*visit.cookie) {
+            sent_ms = clock_ms;
+            count++;
+        }
+        if (clock_ms - sent_ms > oldest_ms)
+            oldest_ms = clock_ms - sent_ms;
+    }
+    cr_expect(oldest_ms <= age_ms / 16, "it was %lld s old", (long long)oldest_ms / 1000);
+    return count;
+}
+
+EACH_STORE(sends_the_cookie_again_to_who_writes_at_each_request)
+{
+    char id[GF_SESSION_ID_SIZE + 1];
+    set_ages("30m", "30m");
+    begin_session(id, "1", "2");
+    int count = count_cookies(id, MINUTE_MS, 30 * MINUTE_MS, true);
+    cr_expect(count >= 50 && count <= 60, "%d: with every other request", count);
+}
+
+EACH_STORE(sends_the_cookie_again_to_who_only_reads)
+{
+    char id[GF_SESSION_ID_SIZE + 1];
+    set_ages("30m", "30m");
+    begin_session(id, "1", "2");
+    int count = count_cookies(id, MINUTE_MS, 30 * MINUTE_MS, false);
+    cr_expect(count >= 50 && count <= 60, "%d: with every other request", count);
+}
+
+EACH_STORE(sends_a_cookie_again_that_ends_before_the_session)
+{
+    char id[GF_SESSION_ID_SIZE + 1];
+    set_ages("30d", "24h");
+    begin_session(id, "1", "2");
+    int count = count_cookies(id, 30 * MINUTE_MS, 24 * 60 * MINUTE_MS, false);
+    cr_expect(count >= 45 && count <= 64, "%d: every two hours", count);
+}
+
+EACH_STORE(sends_no_cookie_again_that_ends_with_the_browser)
+{
+    struct visit visit;
+    char id[GF_SESSION_ID_SIZE + 1];
+    set_ages("30m", "30m");
+    begin_session(id, "1", "2");
+    cr_assert(ghttp_server_set(server, "sessionCookieMaxAge", "0") == 0);
+    visit_begin(&visit, id);
+    cr_expect(ghttp_session_get(&visit.r, "a") != NULL);
+    cr_expect(*visit_end(&visit) && !strstr(visit.cookie, "Max-Age"), "the one with an end is replaced: %s",
+              visit.cookie);
+    for (int i = 0; i < 60; i++, clock_ms += MINUTE_MS) {
+        visit_begin(&visit, id);
+        cr_expect(ghttp_session_get(&visit.r, "a") && ghttp_session_set(&visit.r, "seen", "now") == 0);
+        cr_expect(!*visit_end(&visit), "%s", visit.cookie);
+    }
+}
+
+EACH_STORE(sends_no_cookie_where_the_program_does)
+{
+    struct visit visit;
+    char id[GF_SESSION_ID_SIZE + 1];
+    set_ages("30m", "30m");
+    cr_assert(ghttp_server_set(server, "sessionCookieOutput", "off") == 0);
+    begin_session(id, "1", "2");
+    for (int i = 0; i < 60; i++, clock_ms += MINUTE_MS) {
+        visit_begin(&visit, id);
+        cr_expect(ghttp_session_get(&visit.r, "a") && (i % 2 || ghttp_session_set(&visit.r, "seen", "now") == 0));
+        cr_expect(!*visit_end(&visit), "%s", visit.cookie);
+    }
+    visit_begin(&visit, id);
+    cr_expect(ghttp_session_clear(&visit.r) == 0 && !*visit_end(&visit), "%s", visit.cookie);
 }
 
 EACH_STORE(has_limits)
@@ -390,6 +558,24 @@ EACH_STORE(that_is_damaged_is_none)
     visit_end(&visit);
 }
 
+Test(session_in_files, that_are_too_many_are_refused_and_those_that_there_are_go_on)
+{
+    struct visit visit;
+    char id[GF_SESSION_ID_SIZE + 1], new_id[GF_SESSION_ID_SIZE + 1];
+    cr_assert(ghttp_server_set(server, "sessionMaxCount", "1") == 0);
+    begin_session(id, "1", "2");
+    visit_begin(&visit, NULL);
+    cr_expect(ghttp_session_set(&visit.r, "a", "new") == -ENOSPC && !ghttp_session_id(&visit.r));
+    cr_expect(strstr(logged, "sessions cannot be kept: their folder is full"), "%s", logged);
+    cr_expect(strcmp(visit_end(&visit), "") == 0);
+    visit_begin(&visit, id);
+    cr_expect(ghttp_session_regenerate(&visit.r) == 0 && ghttp_session_set(&visit.r, "a", "in") == 0);
+    snprintf(new_id, sizeof(new_id), "%s", ghttp_session_id(&visit.r));
+    visit_end(&visit);
+    cr_expect(strncmp(visit.cookie + 12, new_id, 32) == 0, "%s", visit.cookie);
+    cr_expect(has(id, "a", NULL) && has(new_id, "a", "in"));
+}
+
 Test(session_in_files, that_cannot_be_kept_says_so)
 {
     struct visit visit;
@@ -398,7 +584,7 @@ Test(session_in_files, that_cannot_be_kept_says_so)
     cr_expect(ghttp_session_error(&visit.r) == 0, "no client's session is missing");
     cr_expect(ghttp_session_set(&visit.r, "a", "1") == -EPERM && !ghttp_session_id(&visit.r));
     cr_expect(strcmp(visit_end(&visit), "") == 0);
-    cr_expect(strstr(logged, "sessions cannot be kept: /tmp/"), "%s", logged);
+    cr_expect(strstr(logged, "sessions cannot be kept: \"sessionPath\": /tmp/"), "%s", logged);
     visit_begin(&visit, ID);
     cr_expect(!ghttp_session_get(&visit.r, "a") && ghttp_session_error(&visit.r) == -EPERM);
     visit_end(&visit);

@@ -63,6 +63,9 @@ Test(settings, units_of_numbers)
         {"readTimeout", "500ms", 500},         {"readTimeout", "7s", 7000},
         {"readTimeout", "5m", 300000},         {"readTimeout", "2H", 7200000},
         {"readTimeout", "1d", 86400000},       {"workers", "256", 256},
+        {"clientMaxBodySize", "3KiB", 3072},   {"clientMaxBodySize", "7bytes", 7},
+        {"clientMaxBodySize", "2mi", 2 << 20}, {"clientMaxBodySize", "1t", INT64_C(1) << 40},
+        {"readTimeout", "1h30m", 5400000},     {"readTimeout", "1m1s500ms", 61500},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -103,19 +106,12 @@ Test(settings, refuse_what_is_no_number_of_theirs)
     static const struct {
         const char *key, *value;
     } cases[] = {
-        {"clientMaxBodySize", ""},
-        {"clientMaxBodySize", "m"},
-        {"clientMaxBodySize", "8 m"},
-        {"clientMaxBodySize", " 8m"},
-        {"clientMaxBodySize", "-1"},
-        {"clientMaxBodySize", "+1"},
-        {"clientMaxBodySize", "1.5m"},
-        {"clientMaxBodySize", "8s"},
-        {"clientMaxBodySize", "0x10"},
-        {"readTimeout", "5k"},
-        {"readTimeout", "1.5s"},
-        {"readTimeout", "1week"},
-        {"workers", "4s"},
+        {"clientMaxBodySize", ""},     {"clientMaxBodySize", "m"},  {"clientMaxBodySize", "8 m"},
+        {"clientMaxBodySize", " 8m"},  {"clientMaxBodySize", "-1"}, {"clientMaxBodySize", "+1"},
+        {"clientMaxBodySize", "1.5m"}, {"clientMaxBodySize", "8s"}, {"clientMaxBodySize", "0x10"},
+        {"readTimeout", "5k"},         {"readTimeout", "1.5s"},     {"readTimeout", "1h30"},
+        {"readTimeout", "30 1h"},      {"readTimeout", "1h-1m"},    {"readTimeout", "1h "},
+        {"clientMaxBodySize", "1m1k"}, {"readTimeout", "1week"},    {"workers", "4s"},
         {"workers", "four"},
     };
 
@@ -156,6 +152,8 @@ Test(settings, numbers_beyond_all_bounds_are_out_of_range)
 {
     cr_expect(eq(int, set("clientMaxBodySize", "99999999999999999999"), -EINVAL));
     cr_expect(not(zero(ptr, strstr(error, "out of range"))), "%s", error);
+    cr_expect(eq(int, set("readTimeout", "9223372036854775807ms1d"), -EINVAL));
+    cr_expect(not(zero(ptr, strstr(error, "out of range"))), "%s", error);
     cr_expect(eq(int, set("clientMaxBodySize", "17179869185g"), -EINVAL));
     cr_expect(not(zero(ptr, strstr(error, "out of range"))), "%s", error);
     cr_expect(eq(i64, settings.client_max_body_size, 8 << 20));
@@ -176,6 +174,22 @@ Test(settings, texts_are_copied_and_bounded)
     cr_expect(eq(sz, strlen(settings.server_agent), 256));
     cr_expect(zero(int, set("serverAgent", "")));
     cr_expect(eq(str, settings.server_agent, ""));
+}
+
+/* A mistake in a token is told without the token. */
+Test(settings, secrets_stand_in_no_message)
+{
+    static const char *const keys[] = {"adminToken", "sessionRedisPass"};
+    char text[1100];
+
+    memset(text, 'S', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+        cr_expect(eq(int, set(keys[i], text), -EINVAL));
+        cr_expect(zero(ptr, strstr(error, "SSS")), "%s", error);
+        cr_expect(not(zero(ptr, strstr(error, keys[i]))), "%s", error);
+        cr_expect(not(zero(ptr, strstr(error, ": the value is out of range (0 to "))), "%s", error);
+    }
 }
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
@@ -254,6 +268,22 @@ Test(settings, an_unknown_key_suggests_the_nearest)
     memset(long_key, 'x', sizeof(long_key) - 1);
     long_key[sizeof(long_key) - 1] = 0;
     cr_expect(eq(int, set(long_key, "1"), -ENOENT));
+}
+
+/* A key of GoFrame's that means nothing here: the reason, unless it is switched off. */
+Test(settings, a_key_that_is_refused_says_why)
+{
+    cr_expect(eq(int, set("gracefulTimeout", "2"), -ENOTSUP));
+    cr_expect(eq(str, error,
+                 "\"gracefulTimeout\": a restart waits for the new process, not for a time; see "
+                 "gracefulReadyTimeout"));
+    cr_expect(eq(int, set("pprof-enabled", "true"), -ENOTSUP));
+    cr_expect(eq(str, error, "\"pprof-enabled\": profiles are not supported"));
+    cr_expect(zero(int, set("pprof-enabled", "false")));
+    cr_expect(eq(int, set("pprofEnable", "true"), -ENOENT));
+    cr_expect(eq(str, error,
+                 "there is no setting \"pprofEnable\"; did you mean \"pprofEnabled\"? But: profiles are not "
+                 "supported"));
 }
 
 /* ---- the manual -------------------------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,29 +23,91 @@
  * each would take all that have come while the others sleep. */
 #define ACCEPT_BATCH 16
 
+/* While the system has nothing left for a client, the listening socket would wake the loop without end. */
+#define PAUSE_MS 50
+
 /*
  * Whoever uses the descriptor that its worker keeps for refusals must not lose it to an accept of another worker: those
  * are readers of this lock, he is its writer.
  */
 static pthread_rwlock_t last_descriptor = PTHREAD_RWLOCK_INITIALIZER;
 
-int gf_acceptor_begin(struct gf_acceptor *acceptor)
+static int watch(struct gf_acceptor *acceptor)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = acceptor};
 
-    if (acceptor->accepting)
-        return 0;
-    if (epoll_ctl(acceptor->worker->epoll_fd, EPOLL_CTL_ADD, acceptor->listener->fd, &event) < 0)
-        return -errno;
-    acceptor->accepting = true;
-    return 0;
+    return epoll_ctl(acceptor->worker->epoll_fd, EPOLL_CTL_ADD, acceptor->listener->fd, &event) < 0 ? -errno : 0;
 }
 
 /* Closing the descriptor would not do: while another process has the socket, epoll would report it for ever. */
+static void watch_no_more(struct gf_acceptor *acceptor)
+{
+    epoll_ctl(acceptor->worker->epoll_fd, EPOLL_CTL_DEL, acceptor->listener->fd, NULL);
+}
+
+static void pause_for_a_moment(struct gf_acceptor *acceptor, int error)
+{
+    struct gf_service *service = acceptor->lane->service;
+
+    if (!atomic_exchange(&service->logged_refusal, true))
+        glog_warning("server \"%s\": cannot accept connections: %s; trying again", service->name, strerror(error));
+    if (acceptor->pause_ends_ms)
+        return;
+    watch_no_more(acceptor);
+    acceptor->pause_ends_ms = acceptor->worker->now_ms + PAUSE_MS;
+    LIST_INSERT_HEAD(&acceptor->worker->pausing, acceptor, in_pausing);
+}
+
+static void end_pause(struct gf_acceptor *acceptor)
+{
+    LIST_REMOVE(acceptor, in_pausing);
+    acceptor->pause_ends_ms = 0;
+}
+
+/* Where there is no memory for that either, it pauses on. */
+void gf_acceptors_try_again(struct gf_worker *worker, int64_t now_ms)
+{
+    struct gf_acceptor *acceptor, *next;
+
+    for (acceptor = LIST_FIRST(&worker->pausing); acceptor; acceptor = next) {
+        next = LIST_NEXT(acceptor, in_pausing);
+        if (acceptor->pause_ends_ms > now_ms)
+            continue;
+        if (watch(acceptor) < 0)
+            acceptor->pause_ends_ms = now_ms + PAUSE_MS;
+        else
+            end_pause(acceptor);
+    }
+}
+
+int64_t gf_acceptors_next_try(const struct gf_worker *worker)
+{
+    const struct gf_acceptor *acceptor;
+    int64_t next = INT64_MAX;
+
+    LIST_FOREACH(acceptor, &worker->pausing, in_pausing)
+    {
+        if (acceptor->pause_ends_ms < next)
+            next = acceptor->pause_ends_ms;
+    }
+    return next;
+}
+
+int gf_acceptor_begin(struct gf_acceptor *acceptor)
+{
+    int result = acceptor->accepting ? 0 : watch(acceptor);
+
+    if (!result)
+        acceptor->accepting = true;
+    return result;
+}
+
 void gf_acceptor_cease(struct gf_acceptor *acceptor)
 {
-    if (acceptor->accepting)
-        epoll_ctl(acceptor->worker->epoll_fd, EPOLL_CTL_DEL, acceptor->listener->fd, NULL);
+    if (acceptor->pause_ends_ms)
+        end_pause(acceptor);
+    else if (acceptor->accepting)
+        watch_no_more(acceptor);
     acceptor->accepting = false;
 }
 
@@ -64,20 +127,23 @@ static void refuse(struct gf_acceptor *acceptor, int fd, const char *reason)
     close(fd);
 }
 
-/* No descriptor is left. The one kept for this lets a client be told so, instead of waiting in the backlog. */
-static void refuse_for_want_of_descriptors(struct gf_acceptor *acceptor)
+/* No descriptor is left. The one kept for this lets a client be told so, instead of waiting in the backlog. 0 or a
+ * negative errno: not even that. */
+static int refuse_for_want_of_descriptors(struct gf_acceptor *acceptor)
 {
     struct gf_worker *worker = acceptor->worker;
-    int fd;
+    int fd, result;
 
     pthread_rwlock_wrlock(&last_descriptor);
     if (worker->reserve_fd >= 0)
         close(worker->reserve_fd);
     fd = accept4(acceptor->listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    result = fd < 0 ? -errno : 0;
     if (fd >= 0)
         refuse(acceptor, fd, "no file descriptors are left; raise the limit (ulimit -n, LimitNOFILE=)");
     worker->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     pthread_rwlock_unlock(&last_descriptor);
+    return result;
 }
 
 static int accept_client(const struct gf_acceptor *acceptor, struct sockaddr_storage *peer, socklen_t *size)
@@ -112,22 +178,29 @@ static void take_in(struct gf_acceptor *acceptor, int fd, const struct sockaddr_
         gf_lane_add(acceptor->lane, fd, peer, size, key, false, 0);
 }
 
+/* Of something that may be there again in a moment. */
+static bool is_want(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 /* false: nobody waits, or nobody can be let in. */
 static bool accept_one(struct gf_acceptor *acceptor)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof(peer);
-    int fd = accept_client(acceptor, &peer, &size);
+    int fd = accept_client(acceptor, &peer, &size), error;
 
     if (fd >= 0) {
         take_in(acceptor, fd, &peer, size);
         return true;
     }
-    if (errno == EMFILE || errno == ENFILE) {
-        refuse_for_want_of_descriptors(acceptor);
-        return false;
-    }
-    return errno == ECONNABORTED || errno == EINTR;
+    error = errno;
+    if (error == EMFILE || error == ENFILE)
+        error = -refuse_for_want_of_descriptors(acceptor);
+    if (is_want(error))
+        pause_for_a_moment(acceptor, error);
+    return error == ECONNABORTED || error == EINTR;
 }
 
 void gf_acceptor_ready(struct gf_acceptor *acceptor)

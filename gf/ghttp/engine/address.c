@@ -211,3 +211,38 @@ bool gf_address_matches(const struct gf_address *address, const struct sockaddr_
                    sizeof(struct in6_addr)) &&
            same_port(address, bound);
 }
+
+/* As IPv6, IPv4 mapped into it. false: neither. */
+static bool get_host(const struct sockaddr_storage *address, struct in6_addr *ret_host)
+{
+    if (address->ss_family == AF_INET6) {
+        *ret_host = ((const struct sockaddr_in6 *)address)->sin6_addr;
+        return true;
+    }
+    if (address->ss_family != AF_INET)
+        return false;
+    *ret_host = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    memcpy(&ret_host->s6_addr[12], &((const struct sockaddr_in *)address)->sin_addr, sizeof(struct in_addr));
+    return true;
+}
+
+static bool is_any_ipv4(const struct in6_addr *host)
+{
+    return IN6_IS_ADDR_V4MAPPED(host) && !host->s6_addr32[3];
+}
+
+enum gf_address_fit gf_address_fit(const struct gf_address *address, const struct sockaddr_storage *local)
+{
+    struct in6_addr asked, host;
+    bool takes;
+
+    if (!get_host(&address->socket_address, &asked) || !get_host(local, &host))
+        return GF_ADDRESS_ELSEWHERE;
+    if (IN6_IS_ADDR_UNSPECIFIED(&asked))
+        takes = address->any_family || !IN6_IS_ADDR_V4MAPPED(&host);
+    else if (is_any_ipv4(&asked))
+        takes = IN6_IS_ADDR_V4MAPPED(&host);
+    else
+        return IN6_ARE_ADDR_EQUAL(&asked, &host) ? GF_ADDRESS_THIS_HOST : GF_ADDRESS_ELSEWHERE;
+    return takes ? GF_ADDRESS_ANY_HOST : GF_ADDRESS_ELSEWHERE;
+}

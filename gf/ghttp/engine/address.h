@@ -34,6 +34,16 @@ int gf_address_parse_list(const char *list, struct gf_address **ret_addresses, s
 /* Whether a bound socket's address is what this address asks for (port 0 asks for any port). */
 bool gf_address_matches(const struct gf_address *address, const struct sockaddr_storage *bound);
 
+/* How a connection to this local address fits a listener at address, ports apart. */
+enum gf_address_fit {
+    GF_ADDRESS_ELSEWHERE, /* another host, or a Unix socket */
+    GF_ADDRESS_ANY_HOST,  /* address names no host, and takes this one too */
+    GF_ADDRESS_THIS_HOST,
+};
+
+/* IPv4 within IPv6 is IPv4, as whoever listens for both families sees it. */
+enum gf_address_fit gf_address_fit(const struct gf_address *address, const struct sockaddr_storage *local);
+
 /* The port, 0 for a Unix socket. */
 int gf_address_port(const struct sockaddr_storage *socket_address);
 

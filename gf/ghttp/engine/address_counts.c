@@ -9,6 +9,8 @@
 /* Buckets by a keyed hash: two addresses in one bucket share a limit, so there are many more buckets than a
  * process has connections, and nobody outside can choose to collide with somebody. */
 #define BUCKETS 262144
+/* The key of those that are not counted. */
+#define UNCOUNTED BUCKETS
 
 struct gf_address_counts {
     pthread_mutex_t lock;
@@ -69,6 +71,10 @@ bool gf_address_counts_enter(struct gf_address_counts *counts, const struct sock
     uint64_t key = mix(address_bits(peer) ^ counts->secret) % BUCKETS;
     bool admitted;
 
+    if (peer->ss_family != AF_INET && peer->ss_family != AF_INET6) {
+        *ret_key = UNCOUNTED;
+        return true;
+    }
     pthread_mutex_lock(&counts->lock);
     admitted = by_force || counts->counts[key] < counts->limit;
     if (admitted)
@@ -81,6 +87,8 @@ bool gf_address_counts_enter(struct gf_address_counts *counts, const struct sock
 
 void gf_address_counts_leave(struct gf_address_counts *counts, uint64_t key)
 {
+    if (key == UNCOUNTED)
+        return;
     pthread_mutex_lock(&counts->lock);
     if (counts->counts[key])
         counts->counts[key]--;

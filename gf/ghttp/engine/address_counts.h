@@ -18,7 +18,7 @@ struct gf_address_counts *gf_address_counts_new(unsigned limit);
 void gf_address_counts_free(struct gf_address_counts *counts);
 
 /* One more connection of this peer, unless it has its limit and is not let in by force. ret_key is what to leave with.
- */
+ * Clients of Unix sockets have no addresses: they are not counted. */
 bool gf_address_counts_enter(struct gf_address_counts *counts, const struct sockaddr_storage *peer, bool by_force,
                              uint64_t *ret_key);
 void gf_address_counts_leave(struct gf_address_counts *counts, uint64_t key);

@@ -4,8 +4,7 @@
 #include <microhttpd.h>
 #include <string.h>
 
-#include <gf/glog/logger.h>
-
+#include "../message/error_log.h"
 #include "connection.h"
 #include "exchange.h"
 #include "lane.h"
@@ -157,8 +156,8 @@ bool gf_answer_queue(struct gf_exchange *x)
     bool failed = !x->stream && made->failed, queued;
 
     if (!failed && !has_room_for_head(x)) {
-        gf_logger_report(
-            x->request.error_log, GLOG_ERROR,
+        gf_request_report(
+            &x->request, GLOG_ERROR, 500,
             "the answer to %.256s: its headers do not fit beside those of the request; raise maxHeaderBytes",
             x->request.target);
         if (x->stream)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "address_counts.h"
+#include "arrival.h"
 #include "exchange.h"
 #include "lane.h"
 #include "linger.h"
@@ -148,14 +149,6 @@ void gf_connection_say_goodbye(struct gf_connection *c)
     gf_connection_wait(c, GF_WAIT_GOODBYE);
 }
 
-/* Bytes have come in since the last request ended: it is not idle but in the middle of a request line. */
-static bool has_begun_request(const struct gf_connection *c)
-{
-    struct gf_tcp_facts facts;
-
-    return c->countable && gf_tcp_facts(c->fd, &facts) && facts.received > c->consumed;
-}
-
 /* A client that sends on, too slowly, would lose the answer to a reset: libmicrohttpd must let go, and we must not. */
 static void refuse_late(struct gf_connection *c)
 {
@@ -175,7 +168,7 @@ static void expire_read(struct gf_connection *c)
     }
     if (atomic_load(&service->draining) && c->exchange)
         atomic_fetch_add(&service->counters.cut, 1);
-    if (c->exchange || has_begun_request(c))
+    if (c->exchange || (!c->lane->tls && gf_arrival_has_begun(c)))
         refuse_late(c);
     else
         gf_connection_cut(c);
@@ -195,15 +188,21 @@ static void expire_write(struct gf_connection *c)
     gf_connection_wait(c, GF_WAIT_WRITE);
 }
 
-static void expire_idle(struct gf_connection *c)
+static void end_silence(struct gf_connection *c)
 {
-    if (has_begun_request(c)) {
-        refuse_late(c);
-        return;
-    }
     if (atomic_load(&c->lane->service->draining))
         atomic_fetch_add(&c->lane->service->counters.closed, 1);
     gf_connection_say_goodbye(c);
+}
+
+/* The time for silence is over. A request that has begun, or lies there as a whole, has the time of a request. */
+static void expire_idle(struct gf_connection *c)
+{
+    if (gf_arrival_has_begun(c)) {
+        gf_connection_wait(c, GF_WAIT_READ);
+        return;
+    }
+    end_silence(c);
 }
 
 static void expire_one(struct gf_connection *c)
@@ -278,8 +277,8 @@ static void say_goodbye_to_silent(struct gf_lane *lane, int64_t now_ms)
         int64_t since = c->since_ms > lane->drain_since_ms ? c->since_ms : lane->drain_since_ms;
 
         next = TAILQ_NEXT(c, in_wait);
-        if (!c->exchange && now_ms - since >= grace_ms && !has_begun_request(c))
-            gf_connection_say_goodbye(c);
+        if (!c->exchange && now_ms - since >= grace_ms && !gf_arrival_has_begun(c))
+            end_silence(c);
     }
 }
 

@@ -19,7 +19,7 @@ struct gf_lane;
 struct gf_worker;
 
 enum gf_wait {
-    GF_WAIT_READ,    /* for a whole request, from the connect or from its first line */
+    GF_WAIT_READ, /* for a whole request, from the connect, from its first line, or once it was found to have begun */
     GF_WAIT_HANDLER, /* for the program, as long as it likes; or, once cut, for libmicrohttpd to let go of it */
     GF_WAIT_WRITE,   /* for the client to take the answer */
     GF_WAIT_IDLE,    /* for the next request */
@@ -38,6 +38,12 @@ struct gf_connection {
     uint64_t sent;        /* what the client had acknowledged when GF_WAIT_WRITE was last looked at */
     uint64_t consumed;    /* bytes of the requests so far, of plain HTTP */
     unsigned answered;    /* requests answered on it */
+    uint64_t before;      /* where consumed is not known: bytes, of TLS records, that were read before this wait */
+    unsigned bodies;      /* requests that had one, as far as consumed counts them */
+    unsigned mover_round; /* the mover that was asked for it last */
+    unsigned stayed;      /* answers since, after which it has not moved */
+    bool taken;           /* the mover would take it */
+    bool stays;           /* it cannot move any more: its next answer says so */
     int refused;          /* the status that was sent past libmicrohttpd; 0: none */
     bool countable;       /* consumed is exact */
     bool ended_here;      /* we have ended it: no second goodbye */

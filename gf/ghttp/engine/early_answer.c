@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../gproc/clock.h"
 #include "../message/http_date.h"
 #include "connection.h"
 #include "exchange.h"
@@ -31,14 +32,6 @@ struct wire {
 };
 
 /* ---- the wire ---- */
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 static ssize_t send_some(const struct wire *wire, const char *data, size_t size)
 {
@@ -69,11 +62,11 @@ static void swallow(struct wire *wire)
 
 static int wait_for_room(struct wire *wire)
 {
-    int64_t until = now_ms() + wire->timeout_ms;
+    int64_t until = gf_clock_ms() + wire->timeout_ms;
 
     for (;;) {
         struct pollfd poll_fd = {.fd = wire->fd, .events = (short)(wire->deaf ? POLLOUT : POLLIN | POLLOUT)};
-        int64_t left = until - now_ms();
+        int64_t left = until - gf_clock_ms();
         int ready = poll(&poll_fd, 1, !wire->timeout_ms ? -1 : left > 0 ? (int)left : 0);
 
         if (!ready || (wire->timeout_ms && left <= 0))

@@ -46,15 +46,29 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int start_leaders(void)
+/* ---- start and end ---- */
+
+/* Of the workers, those have leaders that come first. false: threads still run, and what they use has to stay. */
+static bool stop_workers(unsigned led, bool monitored)
 {
+    bool none_left;
+
+    for (unsigned n = 0; n < led; n++)
+        gf_worker_stop(&engine.workers[n]);
+    if (monitored)
+        gf_monitor_stop(); /* last: a loop that is blocked at this moment has to be passed on to end */
+    none_left = gf_spare_stop(STOP_TIMEOUT_MS);
+    if (!none_left)
+        return false;
     for (unsigned n = 0; n < engine.count; n++)
-        if (!gf_spare_run(gf_worker_lead, &engine.workers[n]))
-            return -EAGAIN;
-    return 0;
+        gf_worker_finish(&engine.workers[n]);
+    free(engine.workers);
+    engine.workers = NULL;
+    engine.count = 0;
+    return true;
 }
 
-static int start_workers(unsigned count)
+static int init_workers(unsigned count)
 {
     int result = 0;
 
@@ -66,10 +80,34 @@ static int start_workers(unsigned count)
         if (!result)
             engine.count++;
     }
+    return result;
+}
+
+/* How many could be started in *ret_led. */
+static int start_leaders(unsigned *ret_led)
+{
+    unsigned led = 0;
+
+    while (led < engine.count && gf_spare_run(gf_worker_lead, &engine.workers[led]))
+        led++;
+    *ret_led = led;
+    return led == engine.count ? 0 : -EAGAIN;
+}
+
+/* All or nothing: who tries again, for another server perhaps, begins from the start. */
+static int start(unsigned workers, unsigned handler_threads)
+{
+    unsigned led = 0;
+    int result = gf_spare_start(handler_threads + 2 * workers, workers);
+
     if (!result)
-        result = start_leaders();
+        result = init_workers(workers);
+    if (!result)
+        result = start_leaders(&led);
     if (!result)
         result = gf_monitor_start(engine.workers, engine.count);
+    while (result && !stop_workers(led, false))
+        continue; /* no thread has had a handler to run: all of them end, as soon as they get the time to */
     return result;
 }
 
@@ -81,9 +119,7 @@ int gf_engine_start(unsigned workers, unsigned handler_threads, char *error, siz
     if (!engine.workers) {
         raise_descriptor_limit();
         MHD_set_panic_func(log_panic, NULL);
-        result = gf_spare_start(handler_threads + 2 * workers, workers);
-        if (!result)
-            result = start_workers(workers);
+        result = start(workers, handler_threads);
         if (result)
             snprintf(error, error_size, "cannot start %u workers: %s", workers, strerror(-result));
     }
@@ -93,24 +129,11 @@ int gf_engine_start(unsigned workers, unsigned handler_threads, char *error, siz
 
 bool gf_engine_stop(void)
 {
-    bool none_left;
+    bool none_left = true;
 
     pthread_mutex_lock(&engine.lock);
-    if (!engine.workers) {
-        pthread_mutex_unlock(&engine.lock);
-        return true;
-    }
-    for (unsigned n = 0; n < engine.count; n++)
-        gf_worker_stop(&engine.workers[n]);
-    gf_monitor_stop(); /* last: a loop that is blocked at this moment has to be passed on to end */
-    none_left = gf_spare_stop(STOP_TIMEOUT_MS);
-    if (none_left) {
-        for (unsigned n = 0; n < engine.count; n++)
-            gf_worker_finish(&engine.workers[n]);
-        free(engine.workers);
-        engine.workers = NULL;
-        engine.count = 0;
-    }
+    if (engine.workers)
+        none_left = stop_workers(engine.count, true);
     pthread_mutex_unlock(&engine.lock);
     return none_left;
 }
@@ -306,6 +329,7 @@ void gf_engine_set_mover(struct gf_service *service, const struct gf_mover *move
 {
     struct errand release = {.fn = release_branch};
 
+    atomic_fetch_add(&service->mover_round, 1); /* first: who finds this mover, asks it */
     atomic_store(&service->mover, mover);
     if (service->branches) /* NULL too: when this returns, no loop uses the mover before any more */
         on_every_loop(service, &release);

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gf/glog/logger.h>
-
 #include "../message/arena.h"
+#include "../message/error_log.h"
 #include "../route/chain.h"
 #include "answer.h"
+#include "arrival.h"
 #include "connection.h"
 #include "head.h"
 #include "lane.h"
@@ -187,7 +187,6 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     x->refusal = 0;
     x->announced = 0;
     x->lead = 0;
-    x->version = NULL;
     x->began_us = gf_record_begin(lane->service);
     x->request.error_log = lane->service->error_log;
     x->request.transport = &transport;
@@ -200,6 +199,7 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     set_peer(&x->request, mhd);
     connection->exchange = x;
     gf_connection_wait(connection, GF_WAIT_READ);
+    x->request.began_ms = connection->since_ms;
     atomic_fetch_add_explicit(&lane->service->counters.in_flight, 1, memory_order_relaxed);
     return x;
 }
@@ -244,7 +244,7 @@ static int receive_head(struct gf_exchange *x, const char *method, const char *v
 {
     int status;
 
-    x->version = version;
+    x->request.version = version;
     status = x->request.target ? gf_head_read(x, method, version) : 503;
     if (!status)
         status = direct_body(x);
@@ -259,8 +259,8 @@ static int status_of(struct gf_exchange *x, int error)
         return 413;
     if (error == -ENOMEM)
         return 503;
-    gf_logger_report(
-        x->request.error_log, GLOG_ERROR,
+    gf_request_report(
+        &x->request, GLOG_ERROR, 507,
         "the body of %.64s %.256s was refused after %zu bytes: its temporary file in %.256s: %s; make room "
         "there, have TMPDIR name another folder, or raise formParsingMemory",
         x->request.method, x->request.target, x->request.body.size, gf_spool_folder(), strerror(-error));
@@ -378,6 +378,9 @@ static void count_bytes(struct gf_exchange *x, bool complete)
         c->countable = false;
     else
         c->consumed += info->header_size;
+    c->bodies += x->announced != 0;
+    if (complete)
+        gf_arrival_begin(c);
 }
 
 void gf_exchange_end(struct gf_exchange *x, bool complete)
@@ -400,8 +403,7 @@ void gf_exchange_end(struct gf_exchange *x, bool complete)
     }
     if (!c->ended_here)
         gf_connection_wait(c, GF_WAIT_IDLE);
-    c->release_tried = false;
-    c->lane->release_due |= gf_release_is_possible(c);
+    gf_release_note_answer(c);
     if (x->file)
         x->lane->files--;
     atomic_fetch_sub_explicit(&service->counters.in_flight, 1, memory_order_relaxed);

@@ -40,7 +40,6 @@ struct gf_exchange {
     struct gf_worker *worker;
     struct gf_connection *connection;
     struct MHD_Connection *mhd;
-    const char *version;     /* of the protocol, in the connection's memory; NULL: not read yet */
     int64_t began_us;        /* CLOCK_MONOTONIC; 0 where nobody keeps records */
     const char *wire_target; /* where the target stands in the connection's memory */
     struct gf_pace *pace;    /* of the route, while a handler runs */

@@ -140,9 +140,12 @@ int gf_lane_new(struct gf_worker *worker, struct gf_service *service, bool tls, 
     lane->tls = tls;
     for (enum gf_wait wait = 0; wait < GF_WAITS; wait++)
         TAILQ_INIT(&lane->waits[wait]);
+    errno = 0;
     lane->daemon = start_daemon(lane);
-    if (!lane->daemon)
+    if (!lane->daemon) {
+        result = errno ? -errno : -ENOMEM;
         goto fail;
+    }
     result = watch_daemon(lane);
     if (result < 0)
         goto fail_daemon;

@@ -102,12 +102,18 @@ int gf_listener_open(struct gf_listener *listener, const struct gf_address *addr
     return 0;
 }
 
-static bool has_option(int fd, int option, int wanted)
+static bool has_option(int fd, int level, int option, int wanted)
 {
     int value = 0;
     socklen_t size = sizeof(value);
 
-    return !getsockopt(fd, SOL_SOCKET, option, &value, &size) && value == wanted;
+    return !getsockopt(fd, level, option, &value, &size) && value == wanted;
+}
+
+static bool is_listening_for(int fd, const struct gf_address *address, const struct sockaddr_storage *bound)
+{
+    return has_option(fd, SOL_SOCKET, SO_TYPE, SOCK_STREAM) && has_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 1) &&
+           gf_address_matches(address, bound);
 }
 
 int gf_listener_adopt(struct gf_listener *listener, const struct gf_address *address, bool tls, int fd, char *error,
@@ -117,9 +123,12 @@ int gf_listener_adopt(struct gf_listener *listener, const struct gf_address *add
     socklen_t size = sizeof(bound);
     int flags;
 
-    if (!has_option(fd, SO_TYPE, SOCK_STREAM) || !has_option(fd, SO_ACCEPTCONN, 1) ||
-        getsockname(fd, (struct sockaddr *)&bound, &size) < 0 || !gf_address_matches(address, &bound)) {
+    if (getsockname(fd, (struct sockaddr *)&bound, &size) < 0 || !is_listening_for(fd, address, &bound)) {
         snprintf(error, error_size, "descriptor %d is no listening socket for \"%s\"", fd, address->text);
+        return -EINVAL;
+    }
+    if (address->any_family && has_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) { /* its IPv4 clients would be refused */
+        snprintf(error, error_size, "descriptor %d for \"%s\" takes IPv6 alone", fd, address->text);
         return -EINVAL;
     }
     flags = fcntl(fd, F_GETFL);

@@ -2,10 +2,10 @@
 
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include <gf/glog/glog.h>
 
+#include "../../gproc/clock.h"
 #include "connection.h"
 #include "exchange.h"
 #include "lane.h"
@@ -20,17 +20,9 @@
 /* No server sends it; in records it has meant this since nginx. */
 #define CLIENT_HAS_GONE 499
 
-static int64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 int64_t gf_record_begin(const struct gf_service *service)
 {
-    return service->record ? now_us() : 0;
+    return service->record ? gf_clock_us() : 0;
 }
 
 static uint64_t count_bytes(const struct gf_exchange *x)
@@ -77,12 +69,12 @@ void gf_record_exchange(const struct gf_exchange *x, bool complete)
     if (!service->record)
         return;
     if (atomic_load_explicit(&service->turned_away.unrecorded, memory_order_relaxed)) /* a flood that has ended */
-        tell_unrecorded(service, now_us() / 1000000);
+        tell_unrecorded(service, gf_clock_us() / 1000000);
     served = (struct gf_served){.request = &x->request,
-                                .version = x->version ? x->version : "",
+                                .version = x->request.version ? x->request.version : "",
                                 .status = find_status(x),
                                 .bytes = count_bytes(x),
-                                .took_us = x->began_us ? now_us() - x->began_us : 0,
+                                .took_us = x->began_us ? gf_clock_us() - x->began_us : 0,
                                 .complete = complete && x->state == GF_EXCHANGE_ANSWERED};
     service->record(service->record_arg, &served);
 }
@@ -115,7 +107,7 @@ void gf_record_refusal(const struct gf_connection *c, int status)
 void gf_record_turned_away(struct gf_service *service, int fd, bool tls, int status)
 {
     struct gf_turned_away *away = &service->turned_away;
-    int64_t second = now_us() / 1000000;
+    int64_t second = gf_clock_us() / 1000000;
 
     if (!service->record)
         return;

@@ -17,6 +17,8 @@
 #define RELEASE_BATCH 64
 /* A full channel is tried again after this. */
 #define RETRY_MS 2
+/* Answers after which a connection has had its chances, once the drain has lasted as long as silence may. */
+#define CHANCES 3
 
 /*
  * The unread bytes are asked for first: whatever arrives between the two questions makes the sum too large, and the
@@ -31,6 +33,19 @@ static bool is_idle(const struct gf_connection *c)
         return false;
     return gf_tcp_facts(c->fd, &facts) && facts.established &&
            facts.received - (uint64_t)(unsigned)unread == c->consumed;
+}
+
+/* Asked once of each mover: what it says of a connection holds for as long as it is the mover. */
+static bool is_taken(struct gf_connection *c, const struct gf_mover *mover)
+{
+    unsigned round = atomic_load(&c->lane->service->mover_round);
+
+    if (c->mover_round != round) {
+        c->mover_round = round;
+        c->stayed = 0;
+        c->taken = mover->takes(c->fd);
+    }
+    return c->taken;
 }
 
 static void watch_again(const struct gf_connection *c)
@@ -63,7 +78,7 @@ static int release(struct gf_connection *c)
     const struct gf_mover *mover = atomic_load(&c->lane->service->mover);
     int placeholder, result;
 
-    if (!mover || !is_idle(c))
+    if (!mover || !is_taken(c, mover) || !is_idle(c))
         return -EBUSY;
     placeholder = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (placeholder < 0)
@@ -97,7 +112,7 @@ static int release_list(struct gf_wait_list *list, unsigned *budget)
             return result;
         c->release_tried = true; /* once, until its next request was answered */
         if (result == -EMFILE)
-            c->countable = false; /* it stays for good: its next answer says so */
+            c->stays = true;
         if (!result)
             note_released(c);
     }
@@ -152,7 +167,30 @@ void gf_release_to_linger(struct gf_connection *c)
     close(placeholder);
 }
 
-bool gf_release_is_possible(const struct gf_connection *c)
+/*
+ * A client that has always begun its next request by the time of an answer, or that sends line breaks which belong to
+ * no request, is never found idle: without a word it would be cut at the drain's end.
+ */
+static bool has_had_its_chances(const struct gf_connection *c)
 {
-    return c->countable && atomic_load_explicit(&c->lane->service->mover, memory_order_relaxed) != NULL;
+    const struct gf_lane *lane = c->lane;
+
+    return c->stayed >= CHANCES && lane->drain_since_ms &&
+           lane->worker->now_ms - lane->drain_since_ms >= lane->drain_grace_ms;
+}
+
+bool gf_release_is_possible(struct gf_connection *c)
+{
+    const struct gf_mover *mover = atomic_load(&c->lane->service->mover);
+
+    return mover && c->countable && !c->stays && is_taken(c, mover) && !has_had_its_chances(c);
+}
+
+void gf_release_note_answer(struct gf_connection *c)
+{
+    c->release_tried = false;
+    if (!gf_release_is_possible(c))
+        return;
+    c->stayed++;
+    c->lane->release_due = true;
 }

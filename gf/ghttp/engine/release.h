@@ -19,6 +19,8 @@ struct gf_service;
 
 /* Where connections go. */
 struct gf_mover {
+    /* Whether the next owner serves what fd is connected to. Called on the workers' loops, once for each connection. */
+    bool (*takes)(int fd);
     /*
      * Gives fd, which stays the engine's, to the next owner, with the number of bytes that were consumed on it. 0;
      * -EAGAIN: later; -EMFILE: this process has no descriptors left, so never; any other: not now. Called on the
@@ -37,6 +39,9 @@ void gf_release_idle(struct gf_lane *lane);
 void gf_release_to_linger(struct gf_connection *connection);
 
 /* Whether an answer on this connection may leave it open although the service drains: it will move afterwards. */
-bool gf_release_is_possible(const struct gf_connection *connection);
+bool gf_release_is_possible(struct gf_connection *connection);
+
+/* A request on it was answered: it may be idle now. */
+void gf_release_note_answer(struct gf_connection *connection);
 
 #endif

@@ -13,8 +13,8 @@
 #include <gf/ghttp/ghttp.h>
 
 struct gf_chain;
+struct gf_error_log;
 struct gf_listener;
-struct gf_logger;
 struct gf_tls;
 
 struct gf_limits {
@@ -72,7 +72,7 @@ struct gf_service {
     /* Told of each request at its end, on the loop: it must not block. NULL: nobody wants to know. */
     void (*record)(void *arg, const struct gf_served *served);
     void *record_arg;
-    struct gf_logger *error_log;              /* what requests report errors to; NULL: standard error */
+    const struct gf_error_log *error_log;     /* who hears of requests that fail; NULL: the log */
     struct gf_address_counts *address_counts; /* NULL where address_connections is 0 */
 
     struct gf_service_counters counters;
@@ -80,6 +80,7 @@ struct gf_service {
     _Atomic bool draining; /* every answer closes its connection, idle connections are ended */
     _Atomic bool logged_refusal;
     _Atomic(const struct gf_mover *) mover; /* where idle connections go; NULL: they stay */
+    _Atomic unsigned mover_round;           /* how many there were: each is asked anew for each connection */
     struct gf_branch **branches;            /* the engine's: one for each worker */
     int drained_fd; /* an eventfd that hears of the last connection's end while draining; -1: none */
 };

@@ -176,3 +176,33 @@ void gf_tls_begin(struct gf_tls *tls, struct MHD_Connection *mhd)
     if (info)
         gnutls_session_ticket_enable_server(info->tls_session, &key);
 }
+
+static gnutls_session_t session_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+    return info ? info->tls_session : NULL;
+}
+
+/* The numbers of records begin anew with the keys that follow the handshake: in TLS 1.3 behind its last message, before
+ * that in front of it. */
+uint64_t gf_tls_records(struct MHD_Connection *mhd)
+{
+    gnutls_session_t session = session_of(mhd);
+    unsigned char number[8];
+    uint64_t count = 0;
+
+    if (!session || gnutls_handshake_get_last_in(session) < GNUTLS_HANDSHAKE_FINISHED ||
+        gnutls_record_get_state(session, 1, NULL, NULL, NULL, number) < 0)
+        return 0;
+    for (size_t i = 0; i < sizeof(number); i++)
+        count = count << 8 | number[i];
+    return count && gnutls_protocol_get_version(session) < GNUTLS_TLS1_3 ? count - 1 : count;
+}
+
+bool gf_tls_has_pending(struct MHD_Connection *mhd)
+{
+    gnutls_session_t session = session_of(mhd);
+
+    return session && gnutls_record_check_pending(session);
+}

@@ -7,7 +7,9 @@
 #ifndef GF_GHTTP_ENGINE_TLS_H
 #define GF_GHTTP_ENGINE_TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct MHD_Connection;
 struct MHD_OptionItem;
@@ -35,5 +37,10 @@ void gf_tls_options(const struct gf_tls *tls, struct MHD_OptionItem *options);
 
 /* A connection has begun: lets it resume the session of an earlier one. Before the handshake. */
 void gf_tls_begin(struct gf_tls *tls, struct MHD_Connection *mhd);
+
+/* How many records the client has sent since the handshake, as far as they were read; 0 before its end. */
+uint64_t gf_tls_records(struct MHD_Connection *mhd);
+/* Whether GnuTLS has bytes of one that libmicrohttpd has not taken yet. */
+bool gf_tls_has_pending(struct MHD_Connection *mhd);
 
 #endif

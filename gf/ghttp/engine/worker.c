@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../gproc/clock.h"
 #include "../route/chain.h"
 #include "acceptor.h"
 #include "hangup.h"
@@ -44,6 +45,7 @@ int gf_worker_init(struct gf_worker *w)
     memset(w, 0, sizeof(*w));
     w->wake.kind = GF_WATCH_WAKE;
     LIST_INIT(&w->lanes);
+    LIST_INIT(&w->pausing);
     STAILQ_INIT(&w->ready);
     STAILQ_INIT(&w->calls);
     TAILQ_INIT(&w->lingering);
@@ -186,14 +188,6 @@ void gf_worker_add_ready(struct gf_worker *w, struct gf_exchange *x)
     STAILQ_INSERT_TAIL(&w->ready, x, in_ready);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* The handler has returned on a thread that does not lead. */
 static void leave(struct gf_exchange *x)
 {
@@ -210,10 +204,10 @@ static void run_aside(void *arg)
 {
     struct gf_exchange *x = arg;
     struct gf_pace *pace = x->pace;
-    int64_t begin = now_ns();
+    int64_t begin = gf_clock_ns();
 
     gf_chain_run(x->lane->service->chain, &x->request);
-    gf_pace_ran(pace, now_ns() - begin);
+    gf_pace_ran(pace, gf_clock_ns() - begin);
     leave(x);
 }
 
@@ -323,6 +317,8 @@ static int wait_time(const struct gf_worker *w)
 
     if (!STAILQ_EMPTY(&w->ready))
         return 0;
+    if (gf_acceptors_next_try(w) < next)
+        next = gf_acceptors_next_try(w);
     LIST_FOREACH(lane, &w->lanes, in_worker)
     {
         int64_t deadline = gf_connections_next_deadline(lane);
@@ -378,7 +374,7 @@ static void wait_for_events(struct gf_worker *w)
     int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, wait_time(w));
     bool woken = false;
 
-    w->now_ms = now_ns() / 1000000;
+    w->now_ms = gf_clock_ms();
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr == &w->wake)
             woken = true;
@@ -407,6 +403,7 @@ static void expire(struct gf_worker *w)
     struct gf_lane *lane;
 
     gf_linger_expire(w, w->now_ms);
+    gf_acceptors_try_again(w, w->now_ms);
     LIST_FOREACH(lane, &w->lanes, in_worker)
     {
         gf_connections_expire(lane, w->now_ms);

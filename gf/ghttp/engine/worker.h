@@ -22,6 +22,7 @@
 #include "lane.h"
 #include "watch.h"
 
+struct gf_acceptor;
 struct gf_call;
 struct gf_linger;
 struct gf_listener;
@@ -29,6 +30,7 @@ struct gf_service;
 
 TAILQ_HEAD(gf_linger_list, gf_linger);
 LIST_HEAD(gf_lane_list, gf_lane);
+LIST_HEAD(gf_acceptor_list, gf_acceptor);
 
 struct gf_worker {
     int epoll_fd;
@@ -39,6 +41,7 @@ struct gf_worker {
     unsigned unused_count;
     struct gf_linger_list lingering;
     unsigned lingering_count;
+    struct gf_acceptor_list pausing;
     int64_t now_ms; /* CLOCK_MONOTONIC, as of this turn */
     bool stopping;
     unsigned turns;

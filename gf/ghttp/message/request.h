@@ -22,7 +22,7 @@
 struct gf_arena;
 struct gf_before_output;
 struct gf_chain;
-struct gf_logger;
+struct gf_error_log;
 struct gf_route;
 struct gf_session;
 struct gf_slice;
@@ -95,7 +95,9 @@ struct ghttp_request {
     size_t body_read; /* of a collected body, by ghttp_request_read() */
     bool secure;
     const struct gf_proxies *proxies; /* whose word on where it comes from counts; NULL: nobody's */
-    struct gf_logger *error_log; /* where to report what went wrong with it (gf/glog/logger.h); NULL: standard error */
+    const struct gf_error_log *error_log; /* who hears what went wrong with it; NULL: the log */
+    const char *version;                  /* of the protocol, in the connection's memory; NULL: not read yet */
+    int64_t began_ms;                     /* the first line is in, CLOCK_MONOTONIC; 0: it is not */
     struct sockaddr_storage peer;
     socklen_t peer_size;
 

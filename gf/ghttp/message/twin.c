@@ -46,7 +46,8 @@ static int keep_wire(struct ghttp_request *twin)
         *field = (struct gf_field){.name = name, .value = value};
     }
     twin->method = gf_arena_strdup(twin->arena, twin->method);
-    return twin->method ? 0 : -ENOMEM;
+    twin->version = gf_arena_strdup(twin->arena, twin->version ? twin->version : "");
+    return twin->method && twin->version ? 0 : -ENOMEM;
 }
 
 /* ---- one becomes two, and two one ---- */

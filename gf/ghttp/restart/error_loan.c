@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <gf/glog/glog.h>
 #include <gf/glog/line.h>
+#include <gf/glog/terminal.h>
 
 #include "machine.h"
 
@@ -81,7 +81,7 @@ void gf_error_loan_relay(void)
     for (int i = 0; i < RELAYED_AT_ONCE && size > 0; i++) {
         size = read(loan.reader, text, sizeof(text));
         if (size > 0)
-            gf_glog_pass_on(text, (size_t)size);
+            gf_terminal_write(text, (size_t)size);
     }
     if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR)))
         return;

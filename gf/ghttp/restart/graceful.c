@@ -13,6 +13,7 @@
 #include <gf/glog/glog.h>
 #include <gf/glog/logger.h>
 #include <gf/gproc/gproc.h>
+#include <gf/gproc/signals.h>
 
 #include "../engine/engine.h"
 #include "../server/registry.h"
@@ -116,10 +117,12 @@ static void on_shutdown_signal(int signo, void *arg)
 static int listen_to_signals(void)
 {
     static const int shutdown_signals[] = {SIGTERM, SIGINT, SIGQUIT};
-    int result = gproc_on_signal(SIGUSR1, on_restart_signal, NULL);
+    static bool listening; /* heard twice, one signal would be two wishes */
+    int result = listening ? 0 : gproc_on_signal(SIGUSR1, on_restart_signal, NULL);
 
-    for (size_t i = 0; !result && i < sizeof(shutdown_signals) / sizeof(*shutdown_signals); i++)
+    for (size_t i = 0; !result && !listening && i < sizeof(shutdown_signals) / sizeof(*shutdown_signals); i++)
         result = gproc_on_signal(shutdown_signals[i], on_shutdown_signal, NULL);
+    listening |= !result;
     return result;
 }
 
@@ -140,15 +143,23 @@ static int start_thread(void)
     return -result;
 }
 
+/* Unless an earlier try has. */
+static int open_event(int *fd, int flags)
+{
+    if (*fd < 0)
+        *fd = eventfd(0, EFD_CLOEXEC | flags);
+    return *fd < 0 ? -errno : 0;
+}
+
+/* May be tried again, for another server, when it fails for want of descriptors or threads. */
 static int start_machine(void)
 {
-    int result = 0;
+    int result = open_event(&M.wake_fd, EFD_NONBLOCK);
 
-    M.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    M.drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    M.gone_fd = eventfd(0, EFD_CLOEXEC);
-    if (M.wake_fd < 0 || M.drained_fd < 0 || M.gone_fd < 0)
-        result = -errno;
+    if (!result)
+        result = open_event(&M.drained_fd, EFD_NONBLOCK);
+    if (!result)
+        result = open_event(&M.gone_fd, 0);
     gf_predecessor_meet(&M.greeting);
     M.facts.generation = M.greeting.generation;
     if (!result)
@@ -301,6 +312,7 @@ int gf_graceful_wait(void)
     }
     if (gf_machine_is_graceful() && (result = gf_orders_start()) < 0)
         glog_warning("no orders by message will be heard: %s", strerror(-result));
+    gf_signals_settle_hangup();
     pthread_mutex_lock(&M.lock);
     M.set_up = true;
     pthread_mutex_unlock(&M.lock);

@@ -20,6 +20,7 @@
 #include "../server/registry.h"
 #include "../server/server.h"
 #include "channel.h"
+#include "offer.h"
 
 /* A connection that has moved, in case that its new owner dies. */
 struct copy {
@@ -33,8 +34,11 @@ struct copy {
 static struct {
     pthread_mutex_t lock;
     struct copy *copies;
-    uint64_t number; /* of the last message */
-    _Atomic int control;
+    uint64_t number;       /* of the last message */
+    uint64_t asked;        /* the last number before a question that is under way; 0: none is */
+    bool trusted;          /* the process behind control: copies go as soon as it has what was sent */
+    int control;           /* -1: nothing moves */
+    struct gf_offer offer; /* of the process behind control */
 } handover = {.lock = PTHREAD_MUTEX_INITIALIZER, .control = -1};
 
 /* ---- ticket keys ---- */
@@ -86,77 +90,90 @@ int gf_handover_send_ticket_keys(int control)
 
 /* ---- what the new process takes ---- */
 
-static bool is_plain_port(const struct gf_listener *listener)
-{
-    return !listener->tls && listener->port;
-}
-
 int gf_handover_offer(struct cJSON *ready)
 {
-    struct cJSON *ports = cJSON_AddArrayToObject(ready, "http");
-
-    for (const ghttp_server *s = gf_registry_first(); ports && s; s = gf_registry_next(s))
-        for (size_t i = 0; gf_server_state(s) == GF_SERVER_SERVING && i < s->listener_count; i++)
-            if (is_plain_port(&s->listeners[i]) &&
-                !cJSON_AddItemToArray(ports, cJSON_CreateNumber(s->listeners[i].port)))
-                return -ENOMEM;
-    return ports ? 0 : -ENOMEM;
+    return gf_offer_write(ready);
 }
 
-static bool is_offered(const struct cJSON *ports, int port)
+static bool get_local_address(int fd, struct sockaddr_storage *ret_local)
 {
-    const struct cJSON *item;
+    socklen_t size = sizeof(*ret_local);
 
-    cJSON_ArrayForEach(item, ports)
-    {
-        if (cJSON_IsNumber(item) && item->valuedouble == port)
-            return true;
-    }
-    return false;
+    ret_local->ss_family = AF_UNSPEC;
+    return !getsockname(fd, (struct sockaddr *)ret_local, &size);
 }
 
-static bool is_taken(const ghttp_server *s, const struct cJSON *ready)
+/* With the lock held. */
+static bool is_offered(int fd)
 {
-    const struct cJSON *ports = cJSON_GetObjectItemCaseSensitive(ready, "http");
+    struct sockaddr_storage local;
 
-    for (size_t i = 0; i < s->listener_count; i++)
-        if (is_plain_port(&s->listeners[i]) && !is_offered(ports, s->listeners[i].port))
-            return false;
-    return cJSON_IsArray(ports);
+    return get_local_address(fd, &local) && gf_offer_includes(&handover.offer, &local);
+}
+
+static bool takes(int fd)
+{
+    bool offered;
+
+    pthread_mutex_lock(&handover.lock);
+    offered = is_offered(fd);
+    pthread_mutex_unlock(&handover.lock);
+    return offered;
+}
+
+bool gf_handover_is_offered(const struct gf_listener *listener)
+{
+    return takes(listener->fd);
+}
+
+/* From now on connections go that way, and only those that it takes. */
+static void direct(int control, const struct cJSON *message)
+{
+    struct gf_offer offer;
+
+    if (gf_offer_read(message, &offer) < 0)
+        offer = (struct gf_offer){.count = 0}; /* without memory nothing moves */
+    pthread_mutex_lock(&handover.lock);
+    gf_offer_finish(&handover.offer);
+    handover.offer = offer;
+    handover.control = control;
+    handover.asked = 0;
+    pthread_mutex_unlock(&handover.lock);
 }
 
 /* ---- moving ---- */
 
-static int send_connection(const struct gf_service *service, int fd, uint64_t consumed, uint64_t number)
+static int send_connection(const struct copy *copy)
 {
     struct cJSON *message = cJSON_CreateObject();
-    int control = atomic_load(&handover.control);
     int result = -ENOMEM;
 
     if (cJSON_AddStringToObject(message, "type", "connection") &&
-        cJSON_AddStringToObject(message, "server", service->name) &&
-        cJSON_AddNumberToObject(message, "number", (double)number) &&
-        cJSON_AddNumberToObject(message, "consumed", (double)consumed))
-        result = control < 0 ? -ECANCELED : gf_channel_send(control, message, &fd, 1);
+        cJSON_AddStringToObject(message, "server", copy->service->name) &&
+        cJSON_AddNumberToObject(message, "number", (double)copy->number) &&
+        cJSON_AddNumberToObject(message, "consumed", (double)copy->consumed))
+        result = gf_channel_send(handover.control, message, &copy->fd, 1);
     cJSON_Delete(message);
     /* too many descriptors on their way: the other side has not read them yet */
     return result == -ETOOMANYREFS || result == -ENOBUFS ? -EAGAIN : result;
 }
 
-/* In the list before it is sent: it may come back at once. From then on the list may drop it at any time: its number.
- */
-static uint64_t keep(struct copy *copy)
+/* With the lock held: what is sent goes to whoever has offered to take it, and its copy is there when it comes back. */
+static int send_and_keep(struct copy *copy)
 {
-    uint64_t number;
+    int result = handover.control < 0 ? -ECANCELED : is_offered(copy->fd) ? 0 : -EADDRNOTAVAIL;
 
-    pthread_mutex_lock(&handover.lock);
+    if (result < 0)
+        return result;
     if (!handover.number)
         handover.number = (uint64_t)getpid() << 30; /* another process may come to speak over the same channel */
-    number = copy->number = ++handover.number;
+    copy->number = ++handover.number;
+    result = send_connection(copy);
+    if (result < 0)
+        return result;
     copy->next = handover.copies;
     handover.copies = copy;
-    pthread_mutex_unlock(&handover.lock);
-    return number;
+    return 0;
 }
 
 /* NULL: it is not there (any more). */
@@ -178,7 +195,6 @@ static struct copy *find_and_remove(uint64_t number)
 static int move(const struct gf_service *service, int fd, uint64_t consumed)
 {
     struct copy *copy = malloc(sizeof(*copy));
-    uint64_t number;
     int result;
 
     if (!copy)
@@ -189,39 +205,45 @@ static int move(const struct gf_service *service, int fd, uint64_t consumed)
         free(copy);
         return -EMFILE;
     }
-    number = keep(copy);
-    result = send_connection(service, fd, consumed, number);
-    if (result < 0 && (copy = find_and_remove(number))) {
+    pthread_mutex_lock(&handover.lock);
+    result = send_and_keep(copy);
+    pthread_mutex_unlock(&handover.lock);
+    if (result < 0) {
         close(copy->fd);
         free(copy);
     }
     return result;
 }
 
-static const struct gf_mover mover = {.move = move};
+static const struct gf_mover mover = {.takes = takes, .move = move};
 
 void gf_handover_begin(int control, const struct cJSON *ready)
 {
-    atomic_store(&handover.control, control);
+    direct(control, ready);
+    pthread_mutex_lock(&handover.lock);
+    handover.trusted = false;
+    pthread_mutex_unlock(&handover.lock);
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_SERVING && is_taken(s, ready))
+        if (gf_server_state(s) == GF_SERVER_SERVING)
             gf_engine_set_mover(&s->service, &mover);
 }
 
 void gf_handover_follow(int control, const struct cJSON *offer)
 {
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (atomic_load(&s->service.mover) && !is_taken(s, offer))
-            gf_engine_set_mover(&s->service, NULL);
-    atomic_store(&handover.control, control);
+    direct(control, offer);
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (atomic_load(&s->service.mover))
-            gf_engine_set_mover(&s->service, &mover); /* once more: after this, no loop uses the channel before */
+            gf_engine_set_mover(&s->service, &mover); /* once more: each connection is asked for anew */
 }
 
 bool gf_handover_goes_on(void)
 {
-    return atomic_load(&handover.control) >= 0;
+    bool goes_on;
+
+    pthread_mutex_lock(&handover.lock);
+    goes_on = handover.control >= 0;
+    pthread_mutex_unlock(&handover.lock);
+    return goes_on;
 }
 
 void gf_handover_end(void)
@@ -231,7 +253,9 @@ void gf_handover_end(void)
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
         if (atomic_load(&s->service.mover))
             gf_engine_set_mover(&s->service, NULL);
-    atomic_store(&handover.control, -1);
+    pthread_mutex_lock(&handover.lock);
+    handover.control = -1;
+    pthread_mutex_unlock(&handover.lock);
 }
 
 static double number_of(const struct cJSON *message, const char *key)
@@ -239,6 +263,13 @@ static double number_of(const struct cJSON *message, const char *key)
     const struct cJSON *item = cJSON_GetObjectItemCaseSensitive(message, key);
 
     return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15 ? item->valuedouble : -1;
+}
+
+/* It has not moved after all. Only once no loop moves any more: then it has been counted. */
+static int take_back(struct copy *copy)
+{
+    atomic_fetch_sub(&copy->service->counters.moved, 1);
+    return gf_engine_adopt(copy->service, copy->fd, copy->consumed);
 }
 
 /* The number is one that we gave: what is not in the list has come back before, or been taken back. */
@@ -249,35 +280,83 @@ void gf_handover_return(const struct cJSON *message)
 
     if (!copy)
         return;
-    if (atomic_load(&handover.control) >= 0)
+    if (gf_handover_goes_on())
         glog_warning("the new process has no room for a connection; the others stay until they end here");
     gf_handover_end();
-    gf_engine_adopt(copy->service, copy->fd, copy->consumed);
+    take_back(copy);
     free(copy);
 }
 
 /* ---- the copies ---- */
 
-static struct copy *take_copies(void)
+/* Those whose messages have at most this number. */
+static struct copy *take_copies(uint64_t most)
 {
-    struct copy *copies;
+    struct copy *copies = NULL, **link;
 
     pthread_mutex_lock(&handover.lock);
-    copies = handover.copies;
-    handover.copies = NULL;
+    for (link = &handover.copies; *link;) {
+        struct copy *copy = *link;
+
+        if (copy->number > most) {
+            link = &copy->next;
+            continue;
+        }
+        *link = copy->next;
+        copy->next = copies;
+        copies = copy;
+    }
     pthread_mutex_unlock(&handover.lock);
     return copies;
 }
 
-void gf_handover_forget(void)
+static void close_copies(struct copy *copies)
 {
-    struct copy *copy = take_copies(), *next;
-
-    for (; copy; copy = next) {
+    for (struct copy *copy = copies, *next; copy; copy = next) {
         next = copy->next;
         close(copy->fd);
         free(copy);
     }
+}
+
+void gf_handover_forget(void)
+{
+    close_copies(take_copies(UINT64_MAX));
+}
+
+void gf_handover_trust(void)
+{
+    pthread_mutex_lock(&handover.lock);
+    handover.trusted = true;
+    pthread_mutex_unlock(&handover.lock);
+}
+
+void gf_handover_ask(int control)
+{
+    struct cJSON *message = cJSON_CreateObject();
+
+    pthread_mutex_lock(&handover.lock);
+    if (handover.trusted && handover.copies && !handover.asked && cJSON_AddStringToObject(message, "type", "ping") &&
+        cJSON_AddNumberToObject(message, "number", (double)handover.number) &&
+        !gf_channel_send(control, message, NULL, 0))
+        handover.asked = handover.number;
+    pthread_mutex_unlock(&handover.lock);
+    cJSON_Delete(message);
+}
+
+/* The channel keeps the order: what was sent before the question has been taken, or has come back. */
+void gf_handover_hear_answer(const struct cJSON *message)
+{
+    double number = number_of(message, "number");
+    bool ours;
+
+    pthread_mutex_lock(&handover.lock);
+    ours = handover.asked && number == (double)handover.asked; /* over our channel others may have asked too */
+    if (ours)
+        handover.asked = 0;
+    pthread_mutex_unlock(&handover.lock);
+    if (ours)
+        close_copies(take_copies((uint64_t)number));
 }
 
 /* Nobody has read of it what we have not; see engine/release.c for the order of the two questions. */
@@ -292,7 +371,7 @@ static bool is_untouched(const struct copy *copy)
 
 unsigned gf_handover_take_back(unsigned *ret_lost)
 {
-    struct copy *copy = take_copies(), *next;
+    struct copy *copy = take_copies(UINT64_MAX), *next;
     unsigned taken = 0, lost = 0;
 
     for (; copy; copy = next) {
@@ -300,7 +379,7 @@ unsigned gf_handover_take_back(unsigned *ret_lost)
         if (!is_untouched(copy)) {
             close(copy->fd);
             lost++;
-        } else if (!gf_engine_adopt(copy->service, copy->fd, copy->consumed)) {
+        } else if (!take_back(copy)) {
             taken++;
         } else {
             lost++;
@@ -313,34 +392,12 @@ unsigned gf_handover_take_back(unsigned *ret_lost)
 
 /* ---- arriving ---- */
 
-static int local_port(int fd)
-{
-    struct sockaddr_storage local = {.ss_family = AF_UNSPEC};
-    socklen_t size = sizeof(local);
-
-    return getsockname(fd, (struct sockaddr *)&local, &size) < 0 ? 0 : gf_address_port(&local);
-}
-
-static bool is_up(const ghttp_server *s)
-{
-    /* one that drains passes it on to the process after us, or answers a last request */
-    return gf_server_state(s) == GF_SERVER_SERVING || gf_server_state(s) == GF_SERVER_DRAINING;
-}
-
-/* The program may have given the port to another server than the one before. */
-static ghttp_server *server_of_port(int port)
-{
-    for (ghttp_server *s = gf_registry_first(); s && port; s = gf_registry_next(s))
-        for (size_t i = 0; is_up(s) && i < s->listener_count; i++)
-            if (!s->listeners[i].tls && s->listeners[i].port == port)
-                return s;
-    return NULL;
-}
-
 int gf_handover_accept(const struct cJSON *message, int fd)
 {
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "server"));
     double consumed = number_of(message, "consumed");
-    ghttp_server *s = server_of_port(local_port(fd));
+    struct sockaddr_storage local;
+    ghttp_server *s = get_local_address(fd, &local) ? gf_offer_find_server(&local, name) : NULL;
 
     if (!s || consumed < 0) {
         close(fd);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../gproc/reload.h"
 #include "channel.h"
 #include "fault.h"
 
@@ -51,13 +52,13 @@ static bool append_files(struct cJSON *root, const struct rlimit *files)
            cJSON_AddItemToArray(list, cJSON_CreateNumber((double)files->rlim_max));
 }
 
-char *gf_listeners_json_print(const struct gf_handed *handed, int parent, const struct rlimit *files)
+int gf_listeners_json_print(const struct gf_handed *handed, int parent, const struct rlimit *files, char **ret_text)
 {
     struct cJSON *root = cJSON_CreateObject(), *servers = NULL;
     char *text = NULL;
     bool good = cJSON_AddNumberToObject(root, "version", gf_fault_version(GF_CHANNEL_VERSION)) &&
-                cJSON_AddNumberToObject(root, "parent", parent) &&
-                cJSON_AddNumberToObject(root, "control", handed->control) &&
+                (!parent || cJSON_AddNumberToObject(root, "parent", parent)) &&
+                (handed->control < 0 || cJSON_AddNumberToObject(root, "control", handed->control)) &&
                 (servers = cJSON_AddObjectToObject(root, "servers"));
 
     for (size_t i = 0; good && i < handed->count; i++)
@@ -71,7 +72,14 @@ char *gf_listeners_json_print(const struct gf_handed *handed, int parent, const 
     if (good)
         text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
-    return text;
+    if (!text)
+        return -ENOMEM;
+    if (strlen(text) > GF_RELOAD_TEXT_MAX) {
+        cJSON_free(text);
+        return -E2BIG;
+    }
+    *ret_text = text;
+    return 0;
 }
 
 /* ---- parse ---- */
@@ -182,24 +190,44 @@ static int parse_servers(struct parsing *p, const struct cJSON *servers)
     return 0;
 }
 
+/* Which must be known first of all: by it a process that speaks another version is told so. */
+static int parse_channel(struct parsing *p, const struct cJSON *root)
+{
+    const struct cJSON *control = cJSON_GetObjectItemCaseSensitive(root, "control");
+    const struct cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version");
+
+    if (!control)
+        return 0; /* nobody to be spoken to */
+    if (parse_fd(control, &p->handed->control) < 0)
+        return fail(p, -EINVAL, "\"control\" is no descriptor");
+    if (!cJSON_IsNumber(version) || version->valuedouble != GF_CHANNEL_VERSION)
+        return fail_at_version(p, version);
+    return 0;
+}
+
+static bool has_two_ends_in_one(const struct gf_handed *handed)
+{
+    int control = handed->control, error = handed->standard_error, keeper = handed->keeper;
+
+    return (error >= 0 && error == control) || (keeper >= 0 && (keeper == control || keeper == error));
+}
+
 static int parse_root(struct parsing *p, const struct cJSON *root)
 {
-    const struct cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version");
     const struct cJSON *standard_error = cJSON_GetObjectItemCaseSensitive(root, "stderr");
     const struct cJSON *keeper = cJSON_GetObjectItemCaseSensitive(root, "keeper");
+    int result;
 
     if (!cJSON_IsObject(root))
         return fail(p, -EINVAL, "no JSON object");
-    if (parse_fd(cJSON_GetObjectItemCaseSensitive(root, "control"), &p->handed->control) < 0)
-        return fail(p, -EINVAL, "no \"control\"");
-    if (!cJSON_IsNumber(version) || version->valuedouble != GF_CHANNEL_VERSION)
-        return fail_at_version(p, version);
+    result = parse_channel(p, root);
+    if (result < 0)
+        return result;
     if (standard_error && parse_fd(standard_error, &p->handed->standard_error) < 0)
         return fail(p, -EINVAL, "\"stderr\" is no descriptor");
     if (keeper && parse_fd(keeper, &p->handed->keeper) < 0)
         return fail(p, -EINVAL, "\"keeper\" is no descriptor");
-    if (p->handed->standard_error == p->handed->control || p->handed->keeper == p->handed->control ||
-        (p->handed->keeper >= 0 && p->handed->keeper == p->handed->standard_error))
+    if (has_two_ends_in_one(p->handed))
         return fail(p, -EINVAL, "one descriptor for two ends");
     return parse_servers(p, cJSON_GetObjectItemCaseSensitive(root, "servers"));
 }

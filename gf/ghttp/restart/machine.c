@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include <gf/glog/glog.h>
-#include <gf/glog/logger.h>
 
 #include "../engine/engine.h"
 #include "../server/registry.h"
@@ -28,12 +27,7 @@
 /* What requests in flight are left when a new generation waits for the end of the oldest. */
 #define HURRY_MS 5000
 
-/* How long the end of the process, for another program, waits for a disk to take the last lines of the log files. */
-#define LAST_LINES_MS 2000
-
 #define M gf_machine
-
-static void drain_to_execute(void);
 
 /* ---- small questions ---- */
 
@@ -154,14 +148,14 @@ void gf_machine_fail(int result, const char *reason)
 
 /* ---- draining servers, in every state ---- */
 
-static void log_drained(ghttp_server *s, unsigned cut)
+void gf_machine_log_drained(const ghttp_server *s, unsigned about_to_be_cut)
 {
     const struct gf_service_counters *counters = &s->service.counters;
 
     glog_info("server \"%s\" drained: %u connections moved, %u were closed with notice, %u requests crossed a close, "
               "%u were cut",
               s->name, (unsigned)atomic_load(&counters->moved), (unsigned)atomic_load(&counters->closed),
-              (unsigned)atomic_load(&counters->raced), cut);
+              (unsigned)atomic_load(&counters->raced), (unsigned)atomic_load(&counters->cut) + about_to_be_cut);
 }
 
 /* Whether the process before us still moves connections to us, and we move them on. */
@@ -183,10 +177,12 @@ int64_t gf_machine_end_drained(bool force)
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
         if (gf_server_state(s) != GF_SERVER_DRAINING)
             continue;
-        if (may_end(s, force))
-            log_drained(s, gf_server_stop(s));
-        else if (s->drain_until_ms < next)
+        if (may_end(s, force)) {
+            gf_server_stop(s);
+            gf_machine_log_drained(s, 0);
+        } else if (s->drain_until_ms < next) {
             next = s->drain_until_ms;
+        }
     }
     return next;
 }
@@ -270,7 +266,7 @@ bool gf_machine_flag(const bool *flag)
     return value;
 }
 
-static struct gf_restart_request *pending_request(void)
+struct gf_restart_request *gf_machine_pending_request(void)
 {
     struct gf_restart_request *request;
 
@@ -278,17 +274,6 @@ static struct gf_restart_request *pending_request(void)
     request = M.request;
     pthread_mutex_unlock(&M.lock);
     return request;
-}
-
-/* Graceful is off: everything ends, and the process executes anew. The listeners stay open until then, for the case
- * that it cannot. */
-static void begin_full_restart(void)
-{
-    gf_error_loan_end(); /* what is executed knows nothing of it */
-    gf_machine_cease_all();
-    gf_machine_drain_all(0);
-    M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_shutdown_timeout));
-    gf_machine_enter(GF_GRACEFUL_DRAINING, drain_to_execute);
 }
 
 static void begin_restart(const struct gf_restart_request *request)
@@ -305,7 +290,7 @@ static void begin_restart(const struct gf_restart_request *request)
     if (gf_machine_is_graceful())
         gf_machine_begin_start();
     else
-        begin_full_restart();
+        gf_machine_begin_full_restart();
 }
 
 static bool was_asked_to_stop(ghttp_server *s)
@@ -334,7 +319,7 @@ static void stop_asked_servers(void)
 void gf_machine_serve(void)
 {
     struct pollfd fds[GF_MACHINE_FDS];
-    struct gf_restart_request *request = pending_request();
+    struct gf_restart_request *request = gf_machine_pending_request();
 
     stop_asked_servers();
 
@@ -399,7 +384,7 @@ void gf_machine_drain(void)
     int64_t next = gf_machine_end_drained(gf_machine_flag(&M.force_asked));
     enum gf_word word = GF_WORD_NONE;
 
-    if (pending_request())
+    if (gf_machine_pending_request())
         gf_machine_settle(-ECANCELED, 0, "a shutdown was asked for meanwhile");
     gf_machine_drain_all(0); /* what has started while the end began */
     if (all_are_in(GF_SERVER_STOPPED, GF_SERVER_FAILED)) {
@@ -418,6 +403,8 @@ void gf_machine_drain(void)
     gf_successor_relay(&M.successor);
     if (fds[GF_MACHINE_FDS].revents)
         word = gf_machine_hear_successor();
+    if (M.successor.control >= 0 && !M.passed_on)
+        gf_handover_ask(M.successor.control);
     if (word == GF_WORD_LEAVE) {
         gf_fault_point(M.greeting.generation, "leave", M.successor.control);
         gf_machine_hurry();
@@ -426,8 +413,9 @@ void gf_machine_drain(void)
         gf_predecessor_say("shutdown");
     } else if (word == GF_WORD_ROOM) {
         gf_predecessor_say("leave");
-    } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go */
+    } else if (word == GF_WORD_GONE) { /* what is idle now has nowhere to go, and what has gone there is lost */
         gf_handover_end();
+        gf_handover_forget();
         close(M.successor.control);
         M.successor.control = -1;
     }
@@ -443,45 +431,16 @@ int64_t gf_machine_drain_limit(void)
     return limit;
 }
 
+bool gf_machine_can_resume(const ghttp_server *s)
+{
+    return gf_server_state(s) == GF_SERVER_DRAINING && s->listener_count && s->listeners[0].fd >= 0;
+}
+
 void gf_machine_resume_all(void)
 {
     for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        if (gf_server_state(s) == GF_SERVER_DRAINING && s->listener_count && s->listeners[0].fd >= 0)
-            gf_server_resume(s); /* but not one that the program itself has stopped: its listeners are closed */
-}
-
-static void drain_to_execute(void)
-{
-    struct pollfd fds[GF_MACHINE_FDS];
-    char reason[512];
-    int result;
-
-    if (pending_request()) { /* who asked cannot wait for the end: the drain waits for the answer to them */
-        char *path = strdup(M.executable);
-
-        gf_machine_settle(0, getpid(), "graceful restarts are off: the process ends its requests, then executes anew");
-        M.executable = path;
-    }
-    if (gf_machine_flag(&M.shutdown_asked)) {
-        gf_machine_close_listeners(false);
-        gf_machine_enter(GF_GRACEFUL_DRAINING, gf_machine_drain);
-        return;
-    }
-    if (!gf_machine_is_answered() && gf_machine_now_ms() < M.deadline_ms) {
-        gf_machine_wait_for(fds, GF_MACHINE_FDS, M.deadline_ms);
-        return;
-    }
-    glog_info("all servers shutdown");
-    gf_logger_flush_all(LAST_LINES_MS);
-    result = M.executable ? gf_successor_execute(M.executable) : -ENOMEM;
-    snprintf(reason, sizeof(reason), "cannot execute \"%s\": %s; serving on", M.executable ? M.executable : "",
-             strerror(-result));
-    free(M.executable);
-    M.executable = NULL;
-    gf_machine_resume_all();
-    gf_supervisor_failed(reason);
-    gf_machine_enter(GF_GRACEFUL_SERVING, gf_machine_serve);
-    glog_error("server restart failed: %s", reason);
+        if (gf_machine_can_resume(s))
+            gf_server_resume(s);
 }
 
 void *gf_machine_main(void *arg)

@@ -103,11 +103,15 @@ void gf_machine_become_ready(void);
 void gf_machine_begin_shutdown(void);
 /* Starts the new process; the way back leads to gf_machine_serve, the way on to gf_machine_drain. */
 void gf_machine_begin_start(void);
+/* Graceful is off: the process ends its requests and executes anew; the way back leads to gf_machine_serve. */
+void gf_machine_begin_full_restart(void);
 
 void gf_machine_enter(enum gf_graceful_state state, void (*step)(void));
 /* Waits for one of fds, whose first GF_MACHINE_FDS it fills in and hears itself. */
 void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms);
 bool gf_machine_flag(const bool *flag);
+/* The restart that is asked for; NULL: none. */
+struct gf_restart_request *gf_machine_pending_request(void);
 /* Shortens the drains: another process waits for our end. */
 void gf_machine_hurry(void);
 /* The longest that a server has set for the setting at this offset. */
@@ -133,7 +137,11 @@ void gf_machine_cease_all(void);
 void gf_machine_accept_all(void);
 void gf_machine_drain_all(int grace_ms);
 void gf_machine_resume_all(void);
+/* Whether a server drains that was not stopped by the program itself: then its listeners are open. */
+bool gf_machine_can_resume(const ghttp_server *s);
 void gf_machine_close_listeners(bool handed_over);
+/* How a server's drain went, in the numbers of the page; and what is about to be cut besides. */
+void gf_machine_log_drained(const ghttp_server *s, unsigned about_to_be_cut);
 /* Ends the servers whose drain is complete or has lasted too long; when the next has lasted too long. */
 int64_t gf_machine_end_drained(bool force);
 

@@ -197,6 +197,8 @@ static void meet(void)
     protect(predecessor.handed.standard_error);
     protect(predecessor.handed.control);
     gf_keeper_link_adopt(predecessor.handed.keeper);
+    if (predecessor.handed.control < 0)
+        return; /* this very process, which has executed anew */
     if (!is_channel(predecessor.handed.control)) {
         glog_warning("GF_SERVER_RELOAD: descriptor %d is no channel to the process before this one",
                      predecessor.handed.control);
@@ -299,6 +301,16 @@ static void close_tickets(void)
         close(ticket->fd);
         free(ticket);
     }
+}
+
+void gf_predecessor_close_dropped(void)
+{
+    pthread_mutex_lock(&predecessor.lock);
+    for (size_t i = 0; i < predecessor.handed.count; i++)
+        gf_dropped_add(&predecessor.handed.listeners[i]);
+    gf_handed_finish(&predecessor.handed);
+    pthread_mutex_unlock(&predecessor.lock);
+    gf_dropped_settle(); /* nobody is there to come back */
 }
 
 /* ---- the word ---- */
@@ -424,6 +436,24 @@ static void take_connection(const struct cJSON *message, int fd)
     pthread_mutex_unlock(&predecessor.lock);
 }
 
+/* With the number that the question may have: by it the asker knows which of its connections we have by now. */
+static void answer_ping(const struct cJSON *message)
+{
+    double number = number_of(message, "number", 0);
+    struct cJSON *pong = make_word("pong", NULL);
+
+    if (number > 0 && !cJSON_AddNumberToObject(pong, "number", number)) {
+        cJSON_Delete(pong);
+        pong = NULL;
+    }
+    pthread_mutex_lock(&predecessor.lock);
+    if (predecessor.handed.control >= 0)
+        send_word(pong);
+    else
+        cJSON_Delete(pong);
+    pthread_mutex_unlock(&predecessor.lock);
+}
+
 void gf_predecessor_hear(void)
 {
     int control = gf_predecessor_fd();
@@ -449,7 +479,7 @@ void gf_predecessor_hear(void)
         } else if (count) {
             close(fds[0]);
         } else if (is_type(message, "ping")) {
-            gf_predecessor_say("pong");
+            answer_ping(message);
         } else if (is_type(message, "drain")) {
             hear_drain(message);
         }

@@ -37,6 +37,9 @@ bool gf_predecessor_waits(void);
  * was not said, and gf_predecessor_say_failed() is due. */
 int gf_predecessor_say_ready(void);
 
+/* The same where nobody waits for our word: what this process had before it executed anew, and wants no more. */
+void gf_predecessor_close_dropped(void);
+
 /* A server is not up: it shall serve on. */
 void gf_predecessor_say_failed(const char *reason);
 

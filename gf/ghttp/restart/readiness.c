@@ -44,7 +44,7 @@ static bool refuse_to_take_over(void)
         if (gf_server_state(s) != GF_SERVER_FAILED)
             continue;
         glog_error("not taking over: server \"%s\" did not start", s->name);
-        refuse(s->error);
+        refuse(ghttp_server_error(s));
         return true;
     }
     if (gf_state_settle(error, sizeof(error)) < 0) {
@@ -62,6 +62,7 @@ static void take_what_there_is(void)
 
     if (gf_state_settle(error, sizeof(error)) < 0)
         glog_error("%s", error);
+    gf_predecessor_close_dropped();
 }
 
 /* A descriptor that tells of the old process's end; -1: it has ended, or there is none to be had. While it lives it is

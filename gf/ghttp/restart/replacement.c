@@ -285,7 +285,7 @@ static void end_watch(void)
 {
     gf_fault_point(M.greeting.generation, "end-watch", M.successor.control);
     forget_health();
-    gf_handover_forget();
+    gf_handover_trust();
     gf_keeper_link_say("unwatched", M.successor.pid);
     gf_machine_close_listeners(true);
     M.reported_ms = 0; /* the new process is to know that it is trusted */
@@ -362,6 +362,8 @@ enum gf_word gf_machine_hear_successor(void)
         word = GF_WORD_LEAVE;
     else if (is_word(message, "returned"))
         gf_handover_return(message);
+    if (word == GF_WORD_PONG)
+        gf_handover_hear_answer(message);
     if (word == GF_WORD_SETTLED)
         gf_keeper_link_hold();
     else if (word == GF_WORD_SHUTDOWN)
@@ -425,23 +427,11 @@ static void ping(void)
         M.heard_ms = now;
 }
 
-static bool is_offered(int port)
-{
-    const struct cJSON *item;
-
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(M.offer, "http"))
-    {
-        if (cJSON_IsNumber(item) && item->valuedouble == port)
-            return true;
-    }
-    return false;
-}
-
 /* Of those that the new program serves too: on a port that it has dropped nobody would answer. NULL: none. */
 static const struct gf_listener *first_plain_listener(const ghttp_server *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
-        if (!s->listeners[i].tls && s->listeners[i].port && is_offered(s->listeners[i].port))
+        if (!s->listeners[i].tls && s->listeners[i].port && gf_handover_is_offered(&s->listeners[i]))
             return &s->listeners[i];
     return NULL;
 }

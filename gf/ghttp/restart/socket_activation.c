@@ -137,6 +137,17 @@ int gf_socket_activation_take(const char *server, const struct gf_address *addre
     return index < 0 ? -1 : GF_ACTIVATION_FIRST_FD + index;
 }
 
+bool gf_socket_activation_is_of(int fd)
+{
+    int index = fd - GF_ACTIVATION_FIRST_FD;
+    bool taken;
+
+    pthread_mutex_lock(&activation.lock);
+    taken = index >= 0 && index < socket_count() && activation.taken[index];
+    pthread_mutex_unlock(&activation.lock);
+    return taken;
+}
+
 void gf_socket_activation_settle(void)
 {
     char name[NAME_MAX_SIZE];

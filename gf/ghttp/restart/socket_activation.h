@@ -20,6 +20,9 @@ struct cJSON;
 /* A listening socket for this server and address, which then belongs to the caller; -1: there is none. */
 int gf_socket_activation_take(const char *server, const struct gf_address *address, bool tls);
 
+/* Whether a descriptor that a server has is one of these: it passes over an execution of another program by itself. */
+bool gf_socket_activation_is_of(int fd);
+
 /* All servers are up: what none of them has taken. */
 void gf_socket_activation_settle(void);
 

@@ -142,14 +142,33 @@ void gf_state_unpack(int fd)
     close(fd);
 }
 
+/* With the lock. */
+static struct kept **find_kept(const char *kind, const char *server)
+{
+    struct kept **link = &state.kept;
+
+    while (*link && (strcmp((*link)->kind, kind) != 0 || strcmp((*link)->server, server) != 0))
+        link = &(*link)->next;
+    return link;
+}
+
+bool gf_state_waits(const char *kind, const char *server)
+{
+    bool waits;
+
+    pthread_mutex_lock(&state.lock);
+    waits = *find_kept(kind, server) != NULL;
+    pthread_mutex_unlock(&state.lock);
+    return waits;
+}
+
 int gf_state_take(const char *kind, const char *server)
 {
     struct kept **link, *found;
     int fd = -ENOENT;
 
     pthread_mutex_lock(&state.lock);
-    for (link = &state.kept; *link && (strcmp((*link)->kind, kind) != 0 || strcmp((*link)->server, server) != 0);)
-        link = &(*link)->next;
+    link = find_kept(kind, server);
     found = *link;
     if (found) {
         *link = found->next;

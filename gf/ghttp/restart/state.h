@@ -1,8 +1,9 @@
 /*
- * State that goes with the servers from process to process at a restart: memory files that a floor above keeps for its
- * own ends. What is in them, and how two processes share them while both live, is their owner's business; that the new
- * process finds them, each by its kind and its server's name, is this room's. They go over the channel as descriptors,
- * before the new process starts: a new process that fails has changed nothing here, and the old one still has them.
+ * State that goes with the servers from process to process at a restart: memory files and folders that a floor above
+ * has for its own ends. What is in them, and how two processes share them while both live, is their owner's business;
+ * that the new process finds them, each by its kind and its server's name, is this room's. They go over the channel as
+ * descriptors, before the new process starts: a new process that fails has changed nothing here, and the old one still
+ * has them.
  *
  * Owns: in a new process, the descriptors that nobody has taken yet. Thread: register before main(); keep, settle and
  * send the state machine's, or before it begins; take any.
@@ -10,6 +11,7 @@
 #ifndef GF_GHTTP_RESTART_STATE_H
 #define GF_GHTTP_RESTART_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <gf/ghttp/ghttp.h>
@@ -49,6 +51,8 @@ void gf_state_keep(const struct cJSON *message, int fd);
 
 /* What the process before this one had for this server: a descriptor, the caller's then. -ENOENT. */
 int gf_state_take(const char *kind, const char *server);
+/* Whether there is one to be taken. */
+bool gf_state_waits(const char *kind, const char *server);
 
 /* Has the owners take what is theirs, and closes the rest. 0; or a negative errno with a sentence: a server's state
  * cannot be taken over. */

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,6 +18,7 @@
 
 #include <gf/glog/glog.h>
 #include <gf/glog/line.h>
+#include <gf/glog/terminal.h>
 
 #include "../../gproc/reload.h"
 #include "../../gproc/signals.h"
@@ -220,8 +220,7 @@ static int make_environment(struct spawning *sp)
     return 0;
 }
 
-/* As this process was started, under the name of what is executed. */
-static int make_arguments(char ***ret_arguments, const char *path)
+int gf_successor_make_arguments(char ***ret_arguments, const char *path)
 {
     const struct gf_start *start = gf_start_get();
     bool same = start->exe_path && !strcmp(start->exe_path, path);
@@ -267,11 +266,10 @@ static int prepare(struct spawning *sp, const char *path, const struct gf_handed
     if (result)
         return result;
     sp->handed.control = CONTROL_FD;
-    sp->variable = gf_listeners_json_print(&sp->handed, getpid(), &gf_start_get()->nofile);
-    if (!sp->variable)
-        return -ENOMEM;
-    result = make_environment(sp);
-    return result ? result : make_arguments(&sp->arguments, path);
+    result = gf_listeners_json_print(&sp->handed, getpid(), &gf_start_get()->nofile, &sp->variable);
+    if (!result)
+        result = make_environment(sp);
+    return result ? result : gf_successor_make_arguments(&sp->arguments, path);
 }
 
 static void close_pair(int pair[2])
@@ -389,82 +387,10 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
         snprintf(error, error_size, "cannot start \"%s\": %s", path,
                  why[0]               ? why
                  : result == -ENOEXEC ? "it is not a program for this machine"
+                 : result == -E2BIG   ? "there are more listeners, or longer addresses, than can be handed over"
                                       : strerror(-result));
     }
     finish(&sp);
-    return result;
-}
-
-/* The environment with one variable more; NULL: no memory. The array is the caller's. */
-static char **add_variable(char **environment, char *variable)
-{
-    size_t count = 0;
-    char **all;
-
-    while (environment && environment[count])
-        count++;
-    all = calloc(count + 2, sizeof(*all));
-    for (size_t i = 0; all && i < count; i++)
-        all[i] = environment[i];
-    if (all)
-        all[count] = variable;
-    return all;
-}
-
-/* What the servers have in memory stays in a channel that the new program finds. -1: there is nothing. */
-static int leave_state(char *variable, size_t size)
-{
-    char error[320] = "";
-    int fd = gf_state_pack(error, sizeof(error));
-
-    if (fd < 0 && fd != -ENOENT)
-        glog_error("restart: %s", error);
-    if (fd < 0)
-        return -1;
-    snprintf(variable, size, "%s=%d:%d", GF_STATE_VARIABLE, (int)getpid(), fd);
-    return fd;
-}
-
-static void execute(const char *path, char **arguments, char **environment)
-{
-    char variable[64], **with_state = NULL;
-    int fd = leave_state(variable, sizeof(variable));
-
-    if (fd >= 0)
-        with_state = add_variable(environment, variable);
-    if (with_state)
-        fcntl(fd, F_SETFD, 0);
-    execve(path, arguments, with_state ? with_state : environment);
-    int result = errno;
-    free(with_state);
-    if (fd >= 0)
-        close(fd);
-    errno = result;
-}
-
-int gf_successor_execute(const char *path)
-{
-    const struct gf_start *start = gf_start_get();
-    struct rlimit raised;
-    char **arguments, **environment;
-    sigset_t none, before;
-    int result = make_arguments(&arguments, path);
-
-    if (result < 0)
-        return result;
-    if (start->cwd_fd >= 0 && fchdir(start->cwd_fd) < 0)
-        glog_warning("restart: cannot return to the folder of the start: %s; going on in this one", strerror(errno));
-    sigemptyset(&none);
-    pthread_sigmask(SIG_SETMASK, &none, &before);
-    prlimit(0, RLIMIT_NOFILE, &start->nofile, &raised);
-    environment = gf_socket_activation_pass();
-    execute(path, arguments, environment ? environment : start->envp ? start->envp : environ);
-    result = -errno;
-    gf_socket_activation_retract();
-    free(environment);
-    prlimit(0, RLIMIT_NOFILE, &raised, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    free(arguments);
     return result;
 }
 
@@ -500,7 +426,7 @@ bool gf_successor_relay(struct gf_successor *successor)
             continue;
         if (size <= 0)
             break;
-        gf_glog_pass_on(text, (size_t)size);
+        gf_terminal_write(text, (size_t)size);
         remember(successor, text, (size_t)size);
     }
     if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR)))

@@ -48,7 +48,8 @@ bool gf_successor_bury(struct gf_successor *successor, bool kill_it, char *text,
 /* Lets it live: closes what is here of it. */
 void gf_successor_release(struct gf_successor *successor);
 
-/* Executes path in the place of this process, as it was started. Returns only on failure: a negative errno. */
-int gf_successor_execute(const char *path);
+/* The arguments of this process's start, under the name of what is executed: an array (free()) of texts that stay whose
+ * they are. 0 or -ENOMEM. */
+int gf_successor_make_arguments(char ***ret_arguments, const char *path);
 
 #endif

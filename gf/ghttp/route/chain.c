@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../../glog/logger.h"
 #include "../message/arena.h"
+#include "../message/error_log.h"
 #include "../message/request.h"
 #include "../message/status.h"
 #include "flow.h"
@@ -46,9 +46,8 @@ static struct gf_pace *answer_error(const struct gf_chain *chain, struct ghttp_r
         ghttp_response_set_header(r, "Connection", "close");
         return answer_status(chain, r, 400);
     }
-    gf_logger_report(r->error_log, GLOG_ERROR, "no route looked up for %.*s %.*s: %s", LOGGED_SIZE, r->method,
-                     LOGGED_SIZE, r->target,
-                     error == -ELOOP ? "too many routes overlap on this path" : strerror(-error));
+    gf_request_report(r, GLOG_ERROR, 500, "no route looked up for %.*s %.*s: %s", LOGGED_SIZE, r->method, LOGGED_SIZE,
+                      r->target, error == -ELOOP ? "too many routes overlap on this path" : strerror(-error));
     return answer_status(chain, r, 500);
 }
 
@@ -141,8 +140,9 @@ static void log_failed(const struct gf_chain *chain, const struct ghttp_request 
 {
     const char *place = chain && chain->tells_places ? describe_place(r) : NULL;
 
-    gf_logger_report(r->error_log, GLOG_ERROR, "the response to %.*s %.*s failed: %s%s", LOGGED_SIZE, r->method,
-                     LOGGED_SIZE, r->path, r->response.failure, place ? place : "");
+    gf_request_report(r, GLOG_ERROR, r->response.sent ? r->response.status : 500,
+                      "the response to %.*s %.*s failed: %s%s", LOGGED_SIZE, r->method, LOGGED_SIZE, r->path,
+                      r->response.failure, place ? place : "");
 }
 
 /* A response that could not be made is replaced; without its headers too, if these have outgrown their memory. If even

@@ -10,21 +10,30 @@
 #include <unistd.h>
 
 #include <gf/glog/escape.h>
+#include <gf/glog/line.h>
 
 #include "../engine/service.h"
+#include "../message/error_log.h"
 #include "../message/proxies.h"
 #include "../message/request.h"
 
 /* Bytes that each field may take in its line, escapes included; longer ones end with "...". Their sum, doubled quotes
  * and names included, is less than GF_ACCESS_LINE_MAX. */
 #define METHOD_MAX 32
-#define TARGET_MAX 2000
 #define HOST_MAX 260
 #define VERSION_MAX 16
-#define REFERER_MAX 700
-#define AGENT_MAX 500
 #define SERVER_MAX 200
 #define ADDRESS_MAX (INET6_ADDRSTRLEN + 1)
+
+/* Of those that clients make as long as they please. */
+struct bounds {
+    size_t target, referer, agent;
+};
+
+static const struct bounds access_bounds = {.target = 2000, .referer = 700, .agent = 500};
+/* The reason counts more. */
+static const struct bounds error_bounds = {.target = 800, .referer = 300, .agent = 300};
+#define REASON_MAX 1500
 
 struct line {
     char *text;
@@ -160,25 +169,32 @@ static const char *make_zone(time_t now)
 
 /* ---- formats ---- */
 
-static void add_goframe(struct line *line, const struct gf_served *served, const struct served_texts *texts,
-                        const struct timespec *now)
+/* From the status to the user agent, which access and error log have in common. */
+static void add_goframe_request(struct line *line, const struct gf_served *served, const struct served_texts *texts,
+                                const struct bounds *bounds)
 {
     long long took_ms = served->took_us / 1000;
 
-    add_format(line, "%s.%03d %d \"", make_moment(GF_ACCESS_GOFRAME, now->tv_sec), (int)(now->tv_nsec / 1000000),
-               served->status);
+    add_format(line, "%d \"", served->status);
     add_quoted(line, GF_GLOG_QUOTED, texts->method, METHOD_MAX);
     add_format(line, " %s ", texts->scheme);
     add_quoted(line, GF_GLOG_QUOTED, texts->host, HOST_MAX);
     add_text(line, " ");
-    add_quoted(line, GF_GLOG_QUOTED, texts->target, TARGET_MAX);
+    add_quoted(line, GF_GLOG_QUOTED, texts->target, bounds->target);
     add_text(line, " ");
     add_quoted(line, GF_GLOG_QUOTED, texts->version, VERSION_MAX);
     add_format(line, "\" %lld.%03d, %s, \"", took_ms / 1000, (int)(took_ms % 1000), texts->client);
-    add_quoted(line, GF_GLOG_QUOTED, texts->referer, REFERER_MAX);
+    add_quoted(line, GF_GLOG_QUOTED, texts->referer, bounds->referer);
     add_text(line, "\", \"");
-    add_quoted(line, GF_GLOG_QUOTED, texts->agent, AGENT_MAX);
+    add_quoted(line, GF_GLOG_QUOTED, texts->agent, bounds->agent);
     add_text(line, "\"");
+}
+
+static void add_goframe(struct line *line, const struct gf_served *served, const struct served_texts *texts,
+                        const struct timespec *now)
+{
+    add_format(line, "%s.%03d ", make_moment(GF_ACCESS_GOFRAME, now->tv_sec), (int)(now->tv_nsec / 1000000));
+    add_goframe_request(line, served, texts, &access_bounds);
     if (has_proxy(texts))
         add_format(line, ", via %s", texts->peer);
     add_text(line, "\n");
@@ -190,39 +206,63 @@ static void add_combined(struct line *line, const struct gf_served *served, cons
     add_format(line, "%s - - [%s] \"", texts->client, make_moment(GF_ACCESS_COMBINED, now->tv_sec));
     add_quoted(line, GF_GLOG_QUOTED, texts->method, METHOD_MAX);
     add_text(line, " ");
-    add_quoted(line, GF_GLOG_QUOTED, texts->target, TARGET_MAX);
+    add_quoted(line, GF_GLOG_QUOTED, texts->target, access_bounds.target);
     add_text(line, " ");
     add_quoted(line, GF_GLOG_QUOTED, texts->version, VERSION_MAX);
     add_format(line, "\" %d %llu \"", served->status, (unsigned long long)served->bytes);
-    add_quoted(line, GF_GLOG_QUOTED, or_else(texts->referer, "-"), REFERER_MAX);
+    add_quoted(line, GF_GLOG_QUOTED, or_else(texts->referer, "-"), access_bounds.referer);
     add_text(line, "\" \"");
-    add_quoted(line, GF_GLOG_QUOTED, or_else(texts->agent, "-"), AGENT_MAX);
+    add_quoted(line, GF_GLOG_QUOTED, or_else(texts->agent, "-"), access_bounds.agent);
     add_text(line, "\"");
     if (has_proxy(texts))
         add_format(line, " \"%s\"", texts->peer);
     add_text(line, "\n");
 }
 
-static void add_json(struct line *line, const char *server, const struct gf_served *served,
-                     const struct served_texts *texts, const struct timespec *now)
+static void add_json_begin(struct line *line, const struct timespec *now)
 {
-    add_format(line, "{\"time\":\"%s.%03d%s\",\"status\":%d", make_moment(GF_ACCESS_JSON, now->tv_sec),
-               (int)(now->tv_nsec / 1000000), make_zone(now->tv_sec), served->status);
+    add_format(line, "{\"time\":\"%s.%03d%s\"", make_moment(GF_ACCESS_JSON, now->tv_sec), (int)(now->tv_nsec / 1000000),
+               make_zone(now->tv_sec));
+}
+
+static void add_json_request(struct line *line, const struct gf_served *served, const struct served_texts *texts,
+                             const struct bounds *bounds)
+{
+    add_format(line, ",\"status\":%d", served->status);
     add_member(line, "method", texts->method, METHOD_MAX);
     add_member(line, "scheme", texts->scheme, METHOD_MAX);
     add_member(line, "host", texts->host, HOST_MAX);
-    add_member(line, "uri", texts->target, TARGET_MAX);
+    add_member(line, "uri", texts->target, bounds->target);
     add_member(line, "proto", texts->version, VERSION_MAX);
-    add_format(line, ",\"seconds\":%lld.%06d,\"bytes\":%llu,\"complete\":%s", (long long)(served->took_us / 1000000),
-               (int)(served->took_us % 1000000), (unsigned long long)served->bytes,
-               served->complete ? "true" : "false");
+    add_format(line, ",\"seconds\":%lld.%06d", (long long)(served->took_us / 1000000),
+               (int)(served->took_us % 1000000));
+}
+
+static void add_json_client(struct line *line, const struct served_texts *texts, const struct bounds *bounds)
+{
     add_member(line, "ip", texts->client, ADDRESS_MAX);
     if (has_proxy(texts))
         add_member(line, "peer", texts->peer, ADDRESS_MAX);
-    add_member(line, "referer", texts->referer, REFERER_MAX);
-    add_member(line, "agent", texts->agent, AGENT_MAX);
+    add_member(line, "referer", texts->referer, bounds->referer);
+    add_member(line, "agent", texts->agent, bounds->agent);
+}
+
+static void add_json_end(struct line *line, const char *server)
+{
     add_member(line, "server", server, SERVER_MAX);
-    add_format(line, ",\"pid\":%d}\n", (int)getpid());
+    add_format(line, ",\"pid\":%d}", (int)getpid());
+}
+
+static void add_json(struct line *line, const char *server, const struct gf_served *served,
+                     const struct served_texts *texts, const struct timespec *now)
+{
+    add_json_begin(line, now);
+    add_json_request(line, served, texts, &access_bounds);
+    add_format(line, ",\"bytes\":%llu,\"complete\":%s", (unsigned long long)served->bytes,
+               served->complete ? "true" : "false");
+    add_json_client(line, texts, &access_bounds);
+    add_json_end(line, server);
+    add_text(line, "\n");
 }
 
 size_t gf_access_line(enum gf_access_format format, const char *server, const struct gf_served *served,
@@ -239,6 +279,61 @@ size_t gf_access_line(enum gf_access_format format, const char *server, const st
     else
         add_goframe(&line, served, &texts, now);
     return line.size;
+}
+
+/* ---- failures ---- */
+
+/* GoFrame's codes of errors, as far as servers fail so. */
+static int find_code(int status, const char **ret_message)
+{
+    *ret_message = status == 503 ? "Server Is Busy" : "Internal Error";
+    return status == 503 ? 63 : 50;
+}
+
+static void add_json_failure(struct line *line, const struct gf_failure *failure)
+{
+    const char *message;
+    int code = find_code(failure->status, &message);
+
+    add_format(line, ",\"code\":%d", code);
+    add_member(line, "message", message, SERVER_MAX);
+    add_member(line, "error", failure->reason, REASON_MAX);
+}
+
+static void make_goframe_error(const struct gf_failure *failure, const struct gf_served *served,
+                               const struct served_texts *texts, struct gf_glog_line *made)
+{
+    char text[GF_ACCESS_LINE_MAX];
+    struct line line = {.text = text};
+    const char *message;
+    int code = find_code(failure->status, &message);
+
+    add_goframe_request(&line, served, texts, &error_bounds);
+    gf_glog_print_line(made, failure->level, "%.*s, %d, \"%s\", \"\", %s", (int)line.size, text, code, message,
+                       failure->reason);
+}
+
+void gf_error_line(enum gf_access_format format, const char *server, const struct gf_failure *failure, int64_t took_us,
+                   const struct timespec *now, struct gf_glog_line *made)
+{
+    const char *version = failure->request->version;
+    struct gf_served served = {
+        .request = failure->request, .version = version ? version : "", .status = failure->status, .took_us = took_us};
+    struct line line = {.text = made->text};
+    struct served_texts texts;
+
+    find_texts(&served, &texts);
+    if (format != GF_ACCESS_JSON) {
+        make_goframe_error(failure, &served, &texts, made);
+        return;
+    }
+    add_json_begin(&line, now);
+    add_member(&line, "level", failure->level == GLOG_ERROR ? "error" : "warning", SERVER_MAX);
+    add_json_request(&line, &served, &texts, &error_bounds);
+    add_json_client(&line, &texts, &error_bounds);
+    add_json_failure(&line, failure);
+    add_json_end(&line, server);
+    made->size = line.size;
 }
 
 int gf_access_format_find(const char *name, enum gf_access_format *ret_format)

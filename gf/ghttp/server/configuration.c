@@ -1,60 +1,19 @@
 #include "configuration.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include <gf/gcfg/gcfg.h>
 #include <gf/glog/glog.h>
 
 #include "../engine/address.h"
+#include "environment.h"
+#include "registry.h"
+#include "setting_keys.h"
 
 #define VALUE_MAX 32768 /* twice the longest text in the table */
-
-/* ---- keys that GoFrame has and this library has not ---- */
-
-#define OPENAPI "OpenAPI is not supported"
-#define PPROF "profiles are not supported"
-
-/* A row of the settings' table comes before these. */
-static const struct {
-    const char *key, *reason;
-} refusals[] = {
-    {"listeners", "listening sockets are named by address and httpsAddr"},
-    {"endpoints", "service registries are not supported"},
-    {"tlsConfig", "TLS is set up by httpsCertPath and httpsKeyPath"},
-    {"handler", "requests are served by what the program binds"},
-    {"view", "templates are not supported"},
-    {"logger", "the logs of a server are set up by logPath and the keys beside it, that of the program by glog.h"},
-    {"pprofEnabled", PPROF},
-    {"pprofPattern", PPROF},
-    {"openapiPath", OPENAPI},
-    {"swaggerPath", OPENAPI},
-    {"swaggerUITemplate", OPENAPI},
-    {"gracefulTimeout", "a restart waits for the new process, not for a time; see gracefulReadyTimeout"},
-    {"nameToUriType", "objects cannot be bound to routes"},
-};
-
-static const char *refusal_of(const char *key)
-{
-    for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
-        if (gcfg_is_same_key(refusals[i].key, key))
-            return refusals[i].reason;
-    return NULL;
-}
-
-/* Whoever switches off what there is not has got what he wants. */
-static bool asks_for_nothing(const gcfg_node *node)
-{
-    const char *text = gcfg_node_text(node);
-
-    return text ? !*text || !strcasecmp(text, "false") || !strcmp(text, "0") : !gcfg_node_count(node);
-}
 
 /* ---- one value ---- */
 
@@ -71,7 +30,7 @@ static int offer_route_over_write(ghttp_server *s, const char *value, char *erro
     return -EINVAL;
 }
 
-static int offer(ghttp_server *s, const char *key, const char *value, char *error, size_t size)
+int gf_configuration_offer(ghttp_server *s, const char *key, const char *value, char *error, size_t size)
 {
     const struct gf_setting *row = gf_settings_find(key);
     struct gf_address *addresses;
@@ -94,7 +53,8 @@ static int offer(ghttp_server *s, const char *key, const char *value, char *erro
 struct reading {
     ghttp_server *s;
     const gcfg *cfg;
-    const gcfg_node *node;
+    const gcfg_node *node; /* whose members are read */
+    bool is_of_all;        /* they are all servers' */
     char *error;
     size_t size;
 };
@@ -174,6 +134,14 @@ static bool has_pairs(const char *key)
     return gcfg_is_same_key(key, "staticPaths") || gcfg_is_same_key(key, "rewrites");
 }
 
+/* Nothing is asked for by a key that is refused, nor a name given by one that is empty. */
+static bool asks_for_nothing(const gcfg_node *node)
+{
+    const char *text = gcfg_node_text(node);
+
+    return text ? gf_setting_is_off(text) : !gcfg_node_count(node);
+}
+
 static int take_value(const struct reading *r, const gcfg_node *node)
 {
     char list[VALUE_MAX], error[GF_SERVER_ERROR_MAX];
@@ -192,7 +160,7 @@ static int take_value(const struct reading *r, const gcfg_node *node)
             return result;
         value = list;
     }
-    result = offer(r->s, gcfg_node_key(node), value, error, sizeof(error));
+    result = gf_configuration_offer(r->s, gcfg_node_key(node), value, error, sizeof(error));
     return result < 0 ? fail_at(r, node, "%s", error) : 0;
 }
 
@@ -206,11 +174,28 @@ static int take_name(const struct reading *r, const gcfg_node *node)
                    r->s->name);
 }
 
+static bool is_servers_name(const char *key)
+{
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+        if (!strcmp(s->name, key))
+            return true;
+    return false;
+}
+
+/* A map beside the settings of all servers is another server's, unless its key looks like a slip for a setting's. In
+ * the map of one server there are no servers. */
+static bool is_other_server(const struct reading *r, const gcfg_node *node)
+{
+    const char *key = gcfg_node_key(node);
+
+    return gcfg_node_kind(node) == GCFG_MAP && r->is_of_all && (is_servers_name(key) || !gf_setting_is_near(key));
+}
+
 static void warn_unknown(const struct reading *r, const gcfg_node *node)
 {
     char error[GF_SERVER_ERROR_MAX];
 
-    gf_settings_offer(&r->s->settings, gcfg_node_key(node), "", error, sizeof(error));
+    gf_setting_explain_unknown(gcfg_node_key(node), error, sizeof(error));
     glog_warning("server \"%s\": %s:%d:%d: %s", r->s->name, gcfg_path(r->cfg), gcfg_node_line(node),
                  gcfg_node_column(node), error);
 }
@@ -227,25 +212,34 @@ static int take_member(const struct reading *r, const gcfg_node *node)
         return take_value(r, node);
     if (gcfg_is_same_key(key, "name"))
         return take_name(r, node);
-    reason = refusal_of(key);
+    reason = gf_setting_refusal(key);
     if (reason)
         return asks_for_nothing(node) ? 0 : fail_at(r, node, "\"%s\": %s", key, reason);
-    if (gcfg_node_kind(node) != GCFG_MAP) /* else it is another server */
+    if (!is_other_server(r, node))
         warn_unknown(r, node);
     return 0;
+}
+
+/* GoFrame has two names for it, of which this is the order. */
+static const gcfg_node *find_servers(const gcfg *cfg)
+{
+    const gcfg_node *servers = gcfg_get(cfg, "server");
+
+    return servers ? servers : gcfg_get(cfg, "httpserver");
 }
 
 /* GoFrame's rule: the server's own map if there is one, else the map of all; never both. */
 static int take_file(struct reading *r)
 {
-    const gcfg_node *all = gcfg_get(r->cfg, "server"), *own = gcfg_node_member(all, r->s->name);
+    const gcfg_node *all = find_servers(r->cfg), *own = gcfg_node_member(all, r->s->name);
     int result = 0;
 
-    r->node = own && gcfg_node_kind(own) == GCFG_MAP ? own : all;
+    r->is_of_all = !own || gcfg_node_kind(own) != GCFG_MAP;
+    r->node = r->is_of_all ? all : own;
     if (!r->node || gcfg_node_kind(r->node) == GCFG_NULL)
         return 0;
     if (gcfg_node_kind(r->node) != GCFG_MAP)
-        return fail_at(r, r->node, "\"server\": this is no map of settings");
+        return fail_at(r, r->node, "\"%s\": this is no map of settings", gcfg_node_key(r->node));
     for (const gcfg_node *node = gcfg_node_first(r->node); node && !result; node = gcfg_node_next(node))
         result = take_member(r, node);
     return result;
@@ -254,119 +248,21 @@ static int take_file(struct reading *r)
 static int read_file(ghttp_server *s, char *error, size_t size)
 {
     struct reading r = {.s = s, .error = error, .size = size};
-    char found[PATH_MAX];
-    const char *path = s->config_file;
-    gcfg *cfg;
-    int result;
+    gcfg *cfg = NULL;
+    int result = s->config_file ? gcfg_load(s->config_file, &cfg, error, size) : gcfg_load_found(&cfg, error, size);
 
-    if (!path) {
-        result = gcfg_find(found, sizeof(found));
-        if (result == -ENOENT)
-            return 0;
-        if (result < 0) {
-            snprintf(error, size, "GF_GCFG_FILE: the path is too long");
-            return result;
-        }
-        path = found;
-    }
-    result = gcfg_load(path, &cfg, error, size);
-    if (result < 0)
+    if (result < 0 || !cfg)
         return result;
-    glog_debug("server \"%s\": reads its settings from %s", s->name, path);
+    glog_debug("server \"%s\": reads its settings from %s", s->name, gcfg_path(cfg));
     r.cfg = cfg;
     result = take_file(&r);
     gcfg_free(cfg);
     return result;
 }
 
-/* ---- the environment ---- */
-
-#define PREFIX "GF_SERVER_"
-
-/* Letters and digits in lower case, nothing else: a variable's name can hold no more. false: too long. */
-static bool fold(const char *text, size_t length, char *folded, size_t size)
-{
-    size_t used = strlen(folded);
-
-    for (size_t i = 0; i < length; i++) {
-        if (!isalnum((unsigned char)text[i]))
-            continue;
-        if (used + 1 >= size)
-            return false;
-        folded[used++] = (char)tolower((unsigned char)text[i]);
-    }
-    folded[used] = 0;
-    return true;
-}
-
-/* name: the server's for a variable of this server alone, "" for one of all. */
-static const struct gf_setting *find_named(const char *variable, size_t length, const char *name)
-{
-    char wanted[256] = "";
-
-    if (!fold(variable, length, wanted, sizeof(wanted)))
-        return NULL;
-    for (size_t i = 0; i < gf_setting_count; i++) {
-        const char *key = gf_setting_table[i].key;
-        char known[256] = "";
-
-        if (fold(name, strlen(name), known, sizeof(known)) && fold(key, strlen(key), known, sizeof(known)) &&
-            !strcmp(known, wanted))
-            return &gf_setting_table[i];
-    }
-    return NULL;
-}
-
-/* GF_SERVER_RELOAD is how a restart passes listeners on, and never a setting. */
-static bool is_reserved(const char *variable, size_t length)
-{
-    static const char word[] = "RELOAD";
-
-    return length == sizeof(word) - 1 && !memcmp(variable, word, length);
-}
-
-static bool is_upper(const char *variable, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if (islower((unsigned char)variable[i]))
-            return false;
-    return true;
-}
-
-/* What is no setting is left alone: orchestrators make variables of such names for their own ends. */
-static int read_variables(ghttp_server *s, const char *name, char *error, size_t size)
-{
-    for (char **entry = environ; entry && *entry; entry++) {
-        const char *rest = *entry + sizeof(PREFIX) - 1;
-        const struct gf_setting *row;
-        char why[GF_SERVER_ERROR_MAX];
-        size_t length;
-        int result;
-
-        if (strncmp(*entry, PREFIX, sizeof(PREFIX) - 1) != 0)
-            continue;
-        length = strcspn(rest, "=");
-        if (!rest[length] || is_reserved(rest, length) || !is_upper(rest, length))
-            continue;
-        row = find_named(rest, length, name);
-        if (!row)
-            continue;
-        result = offer(s, row->key, rest + length + 1, why, sizeof(why));
-        if (result < 0) {
-            snprintf(error, size, "environment variable %s%.*s: %s", PREFIX, (int)length, rest, why);
-            return result;
-        }
-    }
-    return 0;
-}
-
 int gf_configuration_read(ghttp_server *s, char *error, size_t size)
 {
     int result = read_file(s, error, size);
 
-    if (!result)
-        result = read_variables(s, "", error, size);
-    if (!result)
-        result = read_variables(s, s->name, error, size);
-    return result;
+    return result < 0 ? result : gf_environment_read(s, error, size);
 }

@@ -14,9 +14,10 @@ struct gf_logger;
 
 /* Once opened they stay open until the process ends, for requests may outlast their server. */
 struct gf_server_logs {
-    struct gf_logger *access; /* NULL: none */
-    struct gf_logger *error;  /* NULL: standard error */
-    enum gf_access_format format;
+    struct gf_logger *access;          /* the file; NULL: none */
+    struct gf_logger *access_terminal; /* standard output; NULL: not there */
+    struct gf_logger *error;           /* the file; NULL: none */
+    enum gf_access_format access_format, error_format;
 };
 
 /* Opens the logs, once. 0, or a negative errno with a sentence. */

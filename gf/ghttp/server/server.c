@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,8 +9,8 @@
 #include <string.h>
 
 #include <gf/glog/glog.h>
-#include <gf/gproc/gproc.h>
 
+#include "../../gproc/start.h"
 #include "../engine/address_counts.h"
 #include "../engine/engine.h"
 #include "../engine/tls.h"
@@ -17,6 +18,14 @@
 #include "cookie_defaults.h"
 #include "routes.h"
 #include "session_settings.h"
+
+static struct gf_server_step *steps;
+
+void gf_server_add_step(struct gf_server_step *step)
+{
+    step->next = steps;
+    steps = step;
+}
 
 ghttp_server *gf_server_new(const char *name)
 {
@@ -59,9 +68,15 @@ int gf_server_fail(ghttp_server *s, int result, const char *format, ...)
     return result;
 }
 
+/* A sentence that is there once stays as it is: only whether it is there needs the lock. */
 const char *ghttp_server_error(ghttp_server *s)
 {
-    return s->error; /* written once, whole sentence by sentence, before anyone has a reason to ask */
+    const char *error;
+
+    pthread_mutex_lock(&s->lock);
+    error = s->error[0] ? s->error : "";
+    pthread_mutex_unlock(&s->lock);
+    return error;
 }
 
 int gf_server_check_new(ghttp_server *s, const char *call)
@@ -144,12 +159,23 @@ static int prepare_tls(ghttp_server *s, const struct gf_inheritance *inheritance
 {
     unsigned char key[GF_TICKET_KEY_SIZE];
     bool inherited = inheritance->take_ticket_key(s->name, key);
-    int result = gf_tls_new(s->settings.https_cert_path, s->settings.https_key_path, inherited ? key : NULL,
-                            &s->service.tls, error, size);
+    char cert[PATH_MAX], private_key[PATH_MAX];
+    int result = gf_tls_new(gf_start_find_file(s->settings.https_cert_path, cert, sizeof(cert)),
+                            gf_start_find_file(s->settings.https_key_path, private_key, sizeof(private_key)),
+                            inherited ? key : NULL, &s->service.tls, error, size);
 
     explicit_bzero(key, sizeof(key));
     s->inherited_tickets = inherited;
     return result;
+}
+
+/* Without a limit it is the largest that can be set, so that no sum of sizes ever overflows; the disk is full before.
+ */
+static size_t largest_body(const struct gf_settings *set)
+{
+    const struct gf_setting *row = gf_settings_find("clientMaxBodySize");
+
+    return (size_t)(set->client_max_body_size ? set->client_max_body_size : row->max);
 }
 
 static int prepare_service(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd, char *error,
@@ -165,7 +191,7 @@ static int prepare_service(ghttp_server *s, const struct gf_inheritance *inherit
         .chain = &s->chain,
         .listeners = s->listeners,
         .listener_count = s->listener_count,
-        .limits = {.body = (size_t)set->client_max_body_size,
+        .limits = {.body = largest_body(set),
                    .body_memory = (size_t)set->form_parsing_memory,
                    .header = (size_t)set->max_header_bytes,
                    .read_timeout_ms = (int)set->read_timeout,
@@ -218,6 +244,15 @@ static void release(ghttp_server *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+static int run_steps(ghttp_server *s, char *error, size_t size)
+{
+    int result = 0;
+
+    for (const struct gf_server_step *step = steps; step && !result; step = step->next)
+        result = step->run(s, error, size);
+    return result;
+}
+
 static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inheritance, int drained_fd, char *error,
                           size_t size)
 {
@@ -226,6 +261,8 @@ static int open_and_serve(ghttp_server *s, const struct gf_inheritance *inherita
 
     if (!result)
         result = gf_session_settings_check(&s->settings, error, size);
+    if (!result)
+        result = run_steps(s, error, size);
     if (!result)
         result = find_addresses(s, &wanted, error, size);
     if (!result)
@@ -265,7 +302,7 @@ static int start(ghttp_server *s, const struct gf_inheritance *inheritance, int 
         glog_error("server \"%s\": is running already", s->name);
         return -EALREADY;
     }
-    result = s->error[0] ? -EINVAL : gf_configuration_read(s, error, sizeof(error));
+    result = ghttp_server_error(s)[0] ? -EINVAL : gf_configuration_read(s, error, sizeof(error));
     if (!result && s->prepare && (result = s->prepare(s)) < 0)
         snprintf(error, sizeof(error), "%s", strerror(-result)); /* unless it has said more */
     if (!result && !gf_router_count(s->router) && !s->chain.files)
@@ -275,11 +312,11 @@ static int start(ghttp_server *s, const struct gf_inheritance *inheritance, int 
     if (result < 0) {
         gf_server_fail(s, result, "ghttp_server_start(): %s", error); /* unless its error is known already */
         atomic_store(&s->state, GF_SERVER_FAILED);
-        glog_error("server \"%s\" does not start: %s", s->name, s->error);
+        glog_error("server \"%s\" does not start: %s", s->name, ghttp_server_error(s));
         return result;
     }
     log_listeners(s); /* before anyone may end it */
-    if (s->settings.dump_router_map && !gproc_is_child())
+    if (s->settings.dump_router_map)
         gf_routes_log(s);
     atomic_store(&s->state, GF_SERVER_SERVING); /* and that before a client can ask for it */
     if (!inheritance->is_served())
@@ -316,18 +353,23 @@ void gf_server_resume(ghttp_server *s)
     atomic_store(&s->state, GF_SERVER_SERVING);
 }
 
+/* Against whoever looks at them meanwhile. */
 void gf_server_close_listeners(ghttp_server *s, bool handed_over)
 {
+    pthread_mutex_lock(&s->lock);
     for (size_t i = 0; i < s->listener_count; i++) {
         s->listeners[i].handed_over |= handed_over;
         gf_listener_close(&s->listeners[i]);
     }
+    pthread_mutex_unlock(&s->lock);
 }
 
 void gf_server_own_listeners(ghttp_server *s)
 {
+    pthread_mutex_lock(&s->lock);
     for (size_t i = 0; i < s->listener_count; i++)
         s->listeners[i].handed_over = false;
+    pthread_mutex_unlock(&s->lock);
 }
 
 unsigned gf_server_stop(ghttp_server *s)

@@ -54,6 +54,16 @@ struct ghttp_server {
     int64_t drain_until_ms; /* CLOCK_MONOTONIC */
 };
 
+/* What a floor above does at the start of each server, once its settings are known and checked. */
+struct gf_server_step {
+    /* 0, or a negative errno with a sentence: then the server does not start. */
+    int (*run)(ghttp_server *s, char *error, size_t size);
+    struct gf_server_step *next;
+};
+
+/* Before main(); step stays where it is for ever. */
+void gf_server_add_step(struct gf_server_step *step);
+
 /* What the process before this one has left for a server. */
 struct gf_inheritance {
     /* The descriptor of a listener for this server and address, which then belongs to the caller; or negative. */

@@ -8,13 +8,21 @@
 #include <string.h>
 #include <strings.h>
 
+#include "setting_keys.h"
+
 #define MINUTE_MS 60000
 #define DAY_MS (24 * 60 * MINUTE_MS)
+#define TEBI (INT64_C(1) << 40)
 /* Browsers keep no cookie longer. */
 #define COOKIE_AGE_MAX_MS (INT64_C(400) * DAY_MS)
 #define ROW(key, kind, member, fallback, min, max, meaning)                                                            \
     {                                                                                                                  \
-        key, kind, offsetof(struct gf_settings, member), fallback, min, max, meaning                                   \
+        key, kind, offsetof(struct gf_settings, member), fallback, min, max, meaning, false                            \
+    }
+/* A text that nobody is to read in a log. */
+#define SECRET_ROW(key, member, max, meaning)                                                                          \
+    {                                                                                                                  \
+        key, GF_SETTING_TEXT, offsetof(struct gf_settings, member), "", 0, max, meaning, true                          \
     }
 
 const struct gf_setting gf_setting_table[] = {
@@ -27,9 +35,9 @@ const struct gf_setting gf_setting_table[] = {
     ROW("serverAgent", GF_SETTING_TEXT, server_agent, "GoFrame HTTP Server", 0, 256,
         "the Server header of every answer; empty: none"),
     ROW("keepAlive", GF_SETTING_BOOL, keep_alive, "true", 0, 1, "whether a connection serves more than one request"),
-    ROW("clientMaxBodySize", GF_SETTING_SIZE, client_max_body_size, "8m", 0, INT64_C(1) << 40,
-        "the largest body of a request; more is answered 413"),
-    ROW("formParsingMemory", GF_SETTING_SIZE, form_parsing_memory, "1m", 1024, INT64_C(1) << 40,
+    ROW("clientMaxBodySize", GF_SETTING_SIZE, client_max_body_size, "8m", 0, TEBI,
+        "the largest body of a request; more is answered 413; 0: no limit but the room for it (1t)"),
+    ROW("formParsingMemory", GF_SETTING_SIZE, form_parsing_memory, "1m", 1024, TEBI,
         "how much of a body is held in memory; a larger one is collected in a temporary file, in $TMPDIR or /tmp"),
     ROW("maxHeaderBytes", GF_SETTING_SIZE, max_header_bytes, "10k", 1024, 1 << 20,
         "the largest request line and headers together; more is answered 431 or 414"),
@@ -42,7 +50,7 @@ const struct gf_setting gf_setting_table[] = {
     ROW("maxConnections", GF_SETTING_COUNT, max_connections, "65536", 1, 1 << 20,
         "connections open at once; one more is answered 503"),
     ROW("maxConnectionsPerAddress", GF_SETTING_COUNT, max_connections_per_address, "0", 0, 1 << 20,
-        "of them from one address (IPv6: from one /64); 0: no limit"),
+        "of them from one address (IPv6: from one /64), Unix sockets aside; 0: no limit"),
     ROW("workers", GF_SETTING_COUNT, workers, "0", 0, 256,
         "event loops of the process; 0: one for each core; the first server that starts decides"),
     ROW("handlerThreads", GF_SETTING_COUNT, handler_threads, "2048", 1, 32768,
@@ -65,7 +73,7 @@ const struct gf_setting gf_setting_table[] = {
     ROW("routeOverWrite", GF_SETTING_BOOL, route_over_write, "false", 0, 1,
         "whether a pattern may be bound again: the later binding wins; to be set before the bindings"),
     ROW("dumpRouterMap", GF_SETTING_BOOL, dump_router_map, "true", 0, 1,
-        "whether the table of routes is logged at the start; not again after a restart"),
+        "whether the table of routes is logged at the start"),
     ROW("graceful", GF_SETTING_BOOL, graceful, "false", 0, 1,
         "whether a restart hands the ports to the new process without a gap; on as soon as one server has it on"),
     ROW("gracefulReadyTimeout", GF_SETTING_DURATION, graceful_ready_timeout, "30s", 100, DAY_MS,
@@ -84,31 +92,34 @@ const struct gf_setting gf_setting_table[] = {
         "whether the first process stays after a restart as a small parent of the new one; always so as process 1"),
     ROW("systemdFdStore", GF_SETTING_BOOL, systemd_fd_store, "false", 0, 1,
         "whether systemd is given the listeners to keep over a crash (FileDescriptorStoreMax)"),
-    ROW("adminToken", GF_SETTING_TEXT, admin_token, "", 0, 256,
-        "opens the admin page to everyone who sends it as `Authorization: Bearer` or types it into its form; empty: "
-        "local "
-        "peers only"),
+    SECRET_ROW("adminToken", admin_token, 256,
+               "opens the admin page to everyone who sends it as `Authorization: Bearer` or types it into its form; "
+               "empty: local peers only"),
     ROW("adminExeFolders", GF_SETTING_TEXT, admin_exe_folders, "", 0, 4096,
         "folders, separated by colons, that newExeFilePath may name a file of; empty: any"),
     ROW("logPath", GF_SETTING_TEXT, log_path, "", 0, 4000,
-        "the folder of the log files, made if need be; empty: no files, errors go to standard error"),
+        "the folder of the log files, made if need be; empty: no files"),
     ROW("logLevel", GF_SETTING_TEXT, log_level, "", 0, 16,
-        "the lowest level that the process logs: all, debug, info, warning, error; empty: as it is, info"),
+        "the lowest level that the process logs, one for all servers: all, debug, info, notice, warning, prod, error, "
+        "critical; empty: as it is, info"),
     ROW("logStdout", GF_SETTING_BOOL, log_stdout, "true", 0, 1,
-        "whether what goes into the error log goes to the terminal (standard error) too"),
+        "whether what goes into log files goes to the terminal too: errors to standard error, requests to standard "
+        "output"),
     ROW("errorLogEnabled", GF_SETTING_BOOL, error_log_enabled, "true", 0, 1,
-        "whether failed requests are logged in a file of logPath; else, and without logPath: on standard error"),
+        "whether failed requests are logged, in a file of logPath and on the terminal (logStdout)"),
     ROW("errorLogPattern", GF_SETTING_TEXT, error_log_pattern, "error-{Ymd}.log", 0, 128,
         "the name of that file, letters of the date between braces"),
+    ROW("errorLogFormat", GF_SETTING_TEXT, error_log_format, "goframe", 0, 16,
+        "what the lines of failed requests look like: goframe, json"),
     ROW("errorStack", GF_SETTING_BOOL, error_stack, "true", 0, 1,
         "whether the line of a failed response says where in the program it failed, and on which route"),
     ROW("accessLogEnabled", GF_SETTING_BOOL, access_log_enabled, "false", 0, 1,
-        "whether each request is logged, in a file of logPath; without logPath on standard output"),
+        "whether each request is logged, in a file of logPath and on the terminal (logStdout)"),
     ROW("accessLogPattern", GF_SETTING_TEXT, access_log_pattern, "access-{Ymd}.log", 0, 128,
         "the name of that file, letters of the date between braces"),
     ROW("accessLogFormat", GF_SETTING_TEXT, access_log_format, "goframe", 0, 16,
         "what its lines look like: goframe, json, combined"),
-    ROW("rotateSize", GF_SETTING_SIZE, rotate_size, "0", 0, INT64_C(1) << 40,
+    ROW("rotateSize", GF_SETTING_SIZE, rotate_size, "0", 0, TEBI,
         "bytes after which a log file is renamed and a new one begun; 0: not by size"),
     ROW("rotateBackupLimit", GF_SETTING_COUNT, rotate_backup_limit, "0", 0, 100000,
         "old files of each log that are kept, those of other days included; 0: all"),
@@ -128,7 +139,7 @@ const struct gf_setting gf_setting_table[] = {
     ROW("sessionCookieMaxAge", GF_SETTING_DURATION, session_cookie_max_age, "24h", 0, COOKIE_AGE_MAX_MS,
         "how long browsers keep a session's cookie after its last use; 0: until they end"),
     ROW("sessionPath", GF_SETTING_TEXT, session_path, "", 0, 4000,
-        "the folder of the sessions, of mode 0700; empty: gsessions-<user id> in $TMPDIR, else in /tmp"),
+        "the folder of the sessions, of mode 0700; empty: gsessions-<user id>/<program> in $TMPDIR, else in /tmp"),
     ROW("sessionCookieOutput", GF_SETTING_BOOL, session_cookie_output, "true", 0, 1,
         "whether the library sets the session's cookie"),
     ROW("sessionHeader", GF_SETTING_BOOL, session_header, "false", 0, 1,
@@ -143,10 +154,10 @@ const struct gf_setting gf_setting_table[] = {
         "the Redis for sessions: 127.0.0.1:6379, [::1]:6379, name:6379, unix:/run/redis.sock"),
     ROW("sessionRedisUser", GF_SETTING_TEXT, session_redis_user, "", 0, 256,
         "who logs in to it; empty: its default user"),
-    ROW("sessionRedisPass", GF_SETTING_TEXT, session_redis_pass, "", 0, 1024, "the password; empty: no login"),
+    SECRET_ROW("sessionRedisPass", session_redis_pass, 1024, "the password; empty: no login"),
     ROW("sessionRedisDb", GF_SETTING_COUNT, session_redis_db, "0", 0, 1 << 20, "the number of its database"),
     ROW("sessionRedisPrefix", GF_SETTING_TEXT, session_redis_prefix, "gfsession:", 0, 128,
-        "what the keys begin with, in front of the session's id"),
+        "what the keys begin with, in front of the server's name and the session's id"),
     ROW("sessionRedisTimeout", GF_SETTING_DURATION, session_redis_timeout, "1s", 10, MINUTE_MS,
         "for a connect to it, and for each answer"),
     ROW("sessionRedisMaxActive", GF_SETTING_COUNT, session_redis_max_active, "16", 1, 1000,
@@ -162,32 +173,66 @@ struct unit {
     int64_t factor;
 };
 
-static const struct unit sizes[] = {{"", 1},         {"b", 1},       {"k", 1 << 10},  {"kb", 1 << 10}, {"m", 1 << 20},
-                                    {"mb", 1 << 20}, {"g", 1 << 30}, {"gb", 1 << 30}, {NULL, 0}};
+/* GoFrame's, as far as a setting can be so large. */
+static const struct unit sizes[] = {{"", 1},         {"b", 1},        {"bytes", 1},     {"k", 1 << 10},
+                                    {"kb", 1 << 10}, {"ki", 1 << 10}, {"kib", 1 << 10}, {"m", 1 << 20},
+                                    {"mb", 1 << 20}, {"mi", 1 << 20}, {"mib", 1 << 20}, {"g", 1 << 30},
+                                    {"gb", 1 << 30}, {"gi", 1 << 30}, {"gib", 1 << 30}, {"t", TEBI},
+                                    {"tb", TEBI},    {"ti", TEBI},    {"tib", TEBI},    {NULL, 0}};
 static const struct unit durations[] = {{"", 1000},    {"ms", 1}, {"s", 1000}, {"m", MINUTE_MS}, {"h", 60 * MINUTE_MS},
                                         {"d", DAY_MS}, {NULL, 0}};
 static const struct unit counts[] = {{"", 1}, {NULL, 0}};
 
-static int parse_number(const char *value, const struct unit *units, int64_t *ret_number)
+static const struct unit *find_unit(const struct unit *units, const char *name, size_t length)
 {
+    for (; units->name; units++)
+        if (strlen(units->name) == length && !strncasecmp(units->name, name, length))
+            return units;
+    return NULL;
+}
+
+/* One number and its unit, from *at on. */
+static int parse_part(const char **at, const struct unit *units, bool is_alone, int64_t *ret_number)
+{
+    const struct unit *unit;
+    size_t length = 0;
     char *end;
     long long number;
 
-    if (!isdigit((unsigned char)*value))
+    if (!isdigit((unsigned char)**at))
         return -EINVAL;
     errno = 0;
-    number = strtoll(value, &end, 10);
+    number = strtoll(*at, &end, 10);
     if (errno)
         return -ERANGE;
-    for (; units->name; units++) {
-        if (strcasecmp(units->name, end))
-            continue;
-        if (number > INT64_MAX / units->factor)
+    while (isalpha((unsigned char)end[length]))
+        length++;
+    unit = find_unit(units, end, length);
+    if (!unit || (!length && !(is_alone && !*end)))
+        return -EINVAL;
+    if (number > INT64_MAX / unit->factor)
+        return -ERANGE;
+    *at = end + length;
+    *ret_number = number * unit->factor;
+    return 0;
+}
+
+/* Durations may have several parts: 1h30m. */
+static int parse_number(const char *value, const struct unit *units, int64_t *ret_number)
+{
+    int64_t sum = 0, part;
+
+    for (const char *at = value; at == value || *at;) {
+        int result = at == value || units == durations ? parse_part(&at, units, at == value, &part) : -EINVAL;
+
+        if (result < 0)
+            return result;
+        if (part > INT64_MAX - sum)
             return -ERANGE;
-        *ret_number = number * units->factor;
-        return 0;
+        sum += part;
     }
-    return -EINVAL;
+    *ret_number = sum;
+    return 0;
 }
 
 static int parse_bool(const char *value, bool *ret_value)
@@ -247,80 +292,6 @@ static int set_row(struct gf_settings *settings, const struct gf_setting *row, c
     }
 }
 
-/* ---- keys ---- */
-
-/* Lower case, without what does not matter; false: too long for any key. */
-static bool fold_key(const char *key, char *folded, size_t size)
-{
-    size_t length = 0;
-
-    for (; *key; key++) {
-        if (strchr("-_ ", *key))
-            continue;
-        if (length + 1 >= size)
-            return false;
-        folded[length++] = (char)tolower((unsigned char)*key);
-    }
-    folded[length] = 0;
-    return true;
-}
-
-const struct gf_setting *gf_settings_find(const char *key)
-{
-    char wanted[64], known[64];
-
-    if (!fold_key(key, wanted, sizeof(wanted)))
-        return NULL;
-    for (size_t i = 0; i < gf_setting_count; i++)
-        if (fold_key(gf_setting_table[i].key, known, sizeof(known)) && !strcmp(known, wanted))
-            return &gf_setting_table[i];
-    return NULL;
-}
-
-/* Levenshtein's distance of two short words, one row of the matrix at a time. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[65], length = strlen(b);
-
-    for (size_t j = 0; j <= length; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= length; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[length];
-}
-
-static const char *nearest_key(const char *key)
-{
-    char wanted[64], known[64];
-    const char *nearest = gf_setting_table[0].key;
-    size_t least = SIZE_MAX;
-
-    if (!fold_key(key, wanted, sizeof(wanted)))
-        return nearest;
-    for (size_t i = 0; i < gf_setting_count; i++) {
-        size_t far = fold_key(gf_setting_table[i].key, known, sizeof(known)) ? distance(wanted, known) : SIZE_MAX;
-
-        if (far < least) {
-            least = far;
-            nearest = gf_setting_table[i].key;
-        }
-    }
-    return nearest;
-}
-
 /* ---- the room's offers ---- */
 
 int gf_settings_init(struct gf_settings *settings)
@@ -349,30 +320,54 @@ void gf_settings_finish(struct gf_settings *settings)
     }
 }
 
+/* A key that is refused may be switched off: then nothing changes. */
+static int answer_no_setting(const char *key, const char *value, char *error, size_t error_size)
+{
+    const char *reason = gf_setting_refusal(key);
+
+    if (!reason) {
+        gf_setting_explain_unknown(key, error, error_size);
+        return -ENOENT;
+    }
+    if (gf_setting_is_off(value))
+        return 0;
+    snprintf(error, error_size, "\"%.64s\": %s", key, reason);
+    return -ENOTSUP;
+}
+
+static void explain_value(const struct gf_setting *row, const char *value, int result, char *error, size_t error_size)
+{
+    char shown[80] = "the value";
+
+    if (!row->secret)
+        snprintf(shown, sizeof(shown), "\"%.64s\"", value);
+    if (result == -ERANGE)
+        snprintf(error, error_size, "\"%s\": %s is out of range (%lld to %lld)", row->key, shown, (long long)row->min,
+                 (long long)row->max);
+    else
+        snprintf(error, error_size, "\"%s\": %s is not a value for it: %s", row->key, shown, row->meaning);
+}
+
 static int set_checked(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size)
 {
     const struct gf_setting *row = gf_settings_find(key);
     int result;
 
-    if (!row) {
-        snprintf(error, error_size, "there is no setting \"%.64s\"; did you mean \"%s\"?", key, nearest_key(key));
-        return -ENOENT;
-    }
+    if (!row)
+        return answer_no_setting(key, value, error, error_size);
     result = set_row(settings, row, value);
-    if (result == -ERANGE)
-        snprintf(error, error_size, "\"%s\": \"%.64s\" is out of range (%lld to %lld)", row->key, value,
-                 (long long)row->min, (long long)row->max);
-    else if (result < 0)
-        snprintf(error, error_size, "\"%s\": \"%.64s\" is not a value for it: %s", row->key, value, row->meaning);
+    if (result < 0)
+        explain_value(row, value, result, error, error_size);
     return result == -ERANGE ? -EINVAL : result;
 }
 
 int gf_settings_set(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size)
 {
+    const struct gf_setting *row = gf_settings_find(key);
     int result = set_checked(settings, key, value, error, error_size);
 
-    if (!result)
-        settings->set_by_program[gf_settings_find(key) - gf_setting_table] = true;
+    if (!result && row)
+        settings->set_by_program[row - gf_setting_table] = true;
     return result;
 }
 

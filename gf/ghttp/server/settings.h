@@ -15,8 +15,8 @@ enum gf_setting_kind {
     GF_SETTING_TEXT,     /* char * */
     GF_SETTING_BOOL,     /* bool: true, 1, on, yes, false, 0, off, no */
     GF_SETTING_COUNT,    /* int64_t */
-    GF_SETTING_SIZE,     /* int64_t in bytes: 8388608, 8k, 8m, 1g */
-    GF_SETTING_DURATION, /* int64_t in milliseconds: 60 (seconds), 500ms, 60s, 5m, 1h, 1d */
+    GF_SETTING_SIZE,     /* int64_t in bytes: 8388608, 8k, 8m, 1gib, 1t */
+    GF_SETTING_DURATION, /* int64_t in milliseconds: 60 (seconds), 500ms, 60s, 5m, 1h30m, 1d */
 };
 
 /* Rows that the table may have. */
@@ -35,6 +35,7 @@ struct gf_settings {
     char *log_path;
     char *log_level;
     char *error_log_pattern;
+    char *error_log_format;
     char *access_log_pattern;
     char *access_log_format;
     bool log_stdout;
@@ -102,6 +103,7 @@ struct gf_setting {
     const char *fallback;
     int64_t min, max; /* of numbers, in their unit; of texts the length */
     const char *meaning;
+    bool secret; /* its value stands in no message */
 };
 
 /* The table. */
@@ -114,7 +116,8 @@ void gf_settings_finish(struct gf_settings *settings);
 
 /*
  * Sets one by its key; case, '-', '_' and blanks in the key do not matter. 0; -ENOENT (the sentence in error names
- * the nearest key), -EINVAL, -ENOMEM; then nothing has changed.
+ * the nearest key), -ENOTSUP (a key of GoFrame's that is refused, with the reason; switching it off is fine), -EINVAL,
+ * -ENOMEM; then nothing has changed.
  */
 int gf_settings_set(struct gf_settings *settings, const char *key, const char *value, char *error, size_t error_size);
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "../../gproc/clock.h"
 #include "../message/arena.h"
 #include "../message/request.h"
 #include "rate_limit.h"
@@ -89,14 +89,6 @@ static uint64_t client_of(const char *ip)
     return client ? client : UINT64_MAX;
 }
 
-static double now_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static void fill(const ghttp_rate_limit *limit, struct bucket *bucket, double now)
 {
     bucket->tokens += (now - bucket->time) * limit->per_second;
@@ -128,7 +120,7 @@ static struct bucket *find_bucket(ghttp_rate_limit *limit, uint64_t client, doub
 
 long gf_rate_limit_take(ghttp_rate_limit *limit, const char *ip)
 {
-    double now = now_seconds();
+    double now = (double)gf_clock_ns() / 1e9;
     long wait = 0;
 
     pthread_mutex_lock(&limit->lock);
@@ -143,7 +135,7 @@ long gf_rate_limit_take(ghttp_rate_limit *limit, const char *ip)
 
 void gf_rate_limit_give(ghttp_rate_limit *limit, const char *ip)
 {
-    double now = now_seconds();
+    double now = (double)gf_clock_ns() / 1e9;
 
     pthread_mutex_lock(&limit->lock);
     struct bucket *bucket = find_bucket(limit, client_of(ip), now);

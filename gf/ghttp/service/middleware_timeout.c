@@ -15,10 +15,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../../glog/logger.h"
+#include "../../gproc/clock.h"
 #include "../engine/service.h"
 #include "../engine/spare.h"
 #include "../message/arena.h"
+#include "../message/error_log.h"
 #include "../message/request.h"
 #include "../message/twin.h"
 #include "../route/chain.h"
@@ -40,21 +41,13 @@ struct timed {
     struct ghttp_request twin;
 };
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 long ghttp_request_time_left(const ghttp_request *r)
 {
     int64_t left;
 
     if (!r->deadline_ms)
         return LONG_MAX;
-    left = r->deadline_ms - now_ms();
+    left = r->deadline_ms - gf_clock_ms();
     return left > 0 ? (long)left : 0;
 }
 
@@ -190,8 +183,9 @@ static void serve_in_time(ghttp_request *r, const ghttp_timeout *limit, int64_t 
         timed_free(timed);
     } else {
         go_on_without(r, timed);
-        gf_logger_report(r->error_log, GLOG_WARNING, "%.32s %.*s: no answer within %d ms; its handler runs on",
-                         r->method, LOGGED_SIZE, r->path, limit->ms);
+        gf_request_report(r, GLOG_WARNING, limit->status ? limit->status : 503,
+                          "%.32s %.*s: no answer within %d ms; its handler runs on", r->method, LOGGED_SIZE, r->path,
+                          limit->ms);
         answer_late(r, limit);
     }
 }
@@ -208,7 +202,7 @@ static void serve_streamed(ghttp_request *r, const ghttp_timeout *limit, int64_t
     r->deadline_ms = deadline_ms;
     ghttp_request_next(r);
     r->deadline_ms = before;
-    if (r->response.sent || r->response.failed || now_ms() < deadline_ms)
+    if (r->response.sent || r->response.failed || gf_clock_ms() < deadline_ms)
         return;
     gf_response_take_back(r);
     answer_late(r, limit);
@@ -228,7 +222,7 @@ void ghttp_middleware_timeout(ghttp_request *r)
         ghttp_request_next(r);
         return;
     }
-    deadline_ms = now_ms() + limit->ms;
+    deadline_ms = gf_clock_ms() + limit->ms;
     if (r->deadline_ms && r->deadline_ms < deadline_ms)
         deadline_ms = r->deadline_ms;
     if (r->streamed) {

@@ -14,6 +14,8 @@
 
 #include <gf/glog/glog.h>
 
+#include "../../gproc/clock.h"
+
 /* Between two attempts to reach a Redis that is down. */
 #define RETRY_MS 500
 /* Of one that comes and goes, and of one that refuses commands, the log speaks so often. */
@@ -41,14 +43,6 @@ struct gf_redis_pool {
     int64_t refused_ms;  /* an error that it has answered */
     bool trouble_logged; /* so its end is too */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- the pool ---- */
 
@@ -119,7 +113,7 @@ void gf_redis_pool_free(struct gf_redis_pool *pool)
 /* why NULL: as the error's number says. */
 static void note_trouble(struct gf_redis_pool *pool, int result, const char *why, bool waits)
 {
-    int64_t now = now_ms();
+    int64_t now = gf_clock_ms();
     bool logs;
 
     pthread_mutex_lock(&pool->lock);
@@ -154,7 +148,7 @@ static void note_success(struct gf_redis_pool *pool)
 /* It works, but not for this command: out of memory, read-only. */
 static void note_refusal(struct gf_redis_pool *pool, const char *why)
 {
-    int64_t now = now_ms();
+    int64_t now = gf_clock_ms();
     bool logs;
 
     pthread_mutex_lock(&pool->lock);
@@ -171,7 +165,7 @@ int gf_redis_pool_check(struct gf_redis_pool *pool)
     int result;
 
     pthread_mutex_lock(&pool->lock);
-    result = now_ms() < pool->retry_ms ? pool->trouble : 0;
+    result = gf_clock_ms() < pool->retry_ms ? pool->trouble : 0;
     pthread_mutex_unlock(&pool->lock);
     return result;
 }
@@ -381,14 +375,14 @@ static struct gf_redis_link *take_idle(struct gf_redis_pool *pool)
 /* With the lock: *ret_link, or NULL and a place to make one; or an error. */
 static int find_place(struct gf_redis_pool *pool, struct gf_redis_link **ret_link)
 {
-    int64_t until = now_ms() + pool->timeout_ms;
+    int64_t until = gf_clock_ms() + pool->timeout_ms;
     const struct timespec deadline = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
 
     for (;;) {
         *ret_link = take_idle(pool);
         if (*ret_link)
             return 0;
-        if (now_ms() < pool->retry_ms)
+        if (gf_clock_ms() < pool->retry_ms)
             return pool->trouble;
         if (pool->count < pool->max_links)
             break;
@@ -397,7 +391,7 @@ static int find_place(struct gf_redis_pool *pool, struct gf_redis_link **ret_lin
     }
     pool->count++;
     if (pool->trouble) /* this one tries, the others wait for what it finds */
-        pool->retry_ms = now_ms() + pool->timeout_ms;
+        pool->retry_ms = gf_clock_ms() + pool->timeout_ms;
     return 0;
 }
 
@@ -409,7 +403,7 @@ int gf_redis_take(struct gf_redis_pool *pool, struct gf_redis_link **ret_link)
 
     pthread_mutex_lock(&pool->lock);
     result = find_place(pool, &link);
-    waits = now_ms() < pool->retry_ms;
+    waits = gf_clock_ms() < pool->retry_ms;
     pthread_mutex_unlock(&pool->lock);
     if (result == -ETIMEDOUT && !waits)
         note_refusal(pool, "all connections (sessionRedisMaxActive) are in use");

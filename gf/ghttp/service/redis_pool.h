@@ -24,7 +24,9 @@ struct gf_redis_options {
     struct gf_redis_address address;
     const char *user, *password; /* "": none */
     int64_t database;
-    int64_t timeout_ms; /* for a connect, for each answer, and for a connection to become free */
+    /* For a connect, for each answer, and for a connection to become free. The lookup of a name has the resolver's own
+     * limits: hiredis knows no other, and a lookup that was given up would go on in a thread that nobody can end. */
+    int64_t timeout_ms;
     unsigned max_links;
 };
 

@@ -1,9 +1,5 @@
 /*
- * Sessions as handlers see them: read when a request first asks, saved before its response goes out.
- *
- * A request works on its own view. At the end only what it has changed is put into what the store has by then, in
- * one step: of two requests at once the later one wins for each key, not for the whole. A session that has
- * ended meanwhile, or got another id, is not brought back by a request that still knew it.
+ * Sessions as handlers see them: read when a request first asks, saved before its response goes out (session_save.c).
  *
  * An id is used only if it has the shape of one and there is a session of it; for a new session a new id is made,
  * whatever the client has sent, so that nobody can plant one. Thread: the request's own.
@@ -15,241 +11,15 @@
 #include <gf/glog/glog.h>
 
 #include "../message/arena.h"
+#include "../message/convert.h"
 #include "../message/request.h"
-#include "../server/cookie_defaults.h"
 #include "../server/server.h"
 #include "session_id.h"
 #include "session_record.h"
 #include "session_stores.h"
+#include "session_view.h"
 
 #define MAX_AGE_SECONDS (400L * 24 * 60 * 60)
-/* A use moves the end of a session, and its cookie's, once this part of its age has gone by: not at each request. */
-#define REFRESH_PART 16
-
-struct entry {
-    struct entry *next;
-    const char *key;
-    const char *value; /* NULL: taken away */
-    bool changed;
-};
-
-struct gf_session {
-    int error;          /* why it could not be read; 0: it could, or there is none */
-    const char *id;     /* there is a text of it in the store; NULL: there is none */
-    const char *new_id; /* under which it will be saved; NULL: id */
-    struct entry *entries;
-    int64_t max_age_ms; /* 0: as the settings say */
-    bool cleared;       /* before the changes in entries */
-    bool max_age_changed;
-    bool changed;
-    bool refreshed; /* the cookie is to be sent again */
-    bool queued;    /* end_request() will be called */
-};
-
-/* ---- the view ---- */
-
-static struct entry *find_entry(const struct gf_session *session, const char *key)
-{
-    struct entry *entry = session->entries;
-
-    while (entry && strcmp(entry->key, key) != 0)
-        entry = entry->next;
-    return entry;
-}
-
-static bool is_empty(const struct gf_session *session)
-{
-    const struct entry *entry = session->entries;
-
-    while (entry && !entry->value)
-        entry = entry->next;
-    return !entry;
-}
-
-static int put_entry(ghttp_request *r, struct gf_session *session, const char *key, const char *value, bool changed)
-{
-    struct entry *entry = find_entry(session, key);
-    const char *copy = value ? gf_arena_strdup(r->arena, value) : NULL;
-
-    if (value && !copy)
-        return -ENOMEM;
-    if (!entry) {
-        entry = gf_arena_alloc(r->arena, sizeof(*entry));
-        if (!entry || !(entry->key = gf_arena_strdup(r->arena, key)))
-            return -ENOMEM;
-        entry->next = session->entries;
-        session->entries = entry;
-    }
-    entry->value = copy;
-    entry->changed = changed;
-    return 0;
-}
-
-static bool has_room(const struct gf_session *session, const char *key, const char *value)
-{
-    size_t bytes = strlen(key) + strlen(value), count = 1;
-
-    for (const struct entry *entry = session->entries; entry; entry = entry->next) {
-        if (!entry->value || strcmp(entry->key, key) == 0)
-            continue;
-        bytes += strlen(entry->key) + strlen(entry->value);
-        count++;
-    }
-    return bytes <= GF_SESSION_BYTES_MAX && count <= GF_SESSION_VALUES_MAX;
-}
-
-/* ---- the cookie ---- */
-
-static int64_t max_age_of(const ghttp_request *r, const struct gf_session *session)
-{
-    return session->max_age_ms ? session->max_age_ms : r->server->settings.session_max_age;
-}
-
-/* value NULL: the client is to forget it. */
-static void set_cookie(ghttp_request *r, const struct gf_session *session, const char *value)
-{
-    const struct gf_settings *set = &r->server->settings;
-    int64_t max_age = session->max_age_ms ? session->max_age_ms : set->session_cookie_max_age;
-    struct ghttp_cookie cookie;
-
-    if (!set->session_cookie_output || r->response.sent)
-        return;
-    int result = gf_cookie_defaults(set, &cookie);
-    cookie.name = set->session_id_name;
-    cookie.value = value;
-    cookie.max_age = value ? (set->session_cookie_max_age ? (long)(max_age / 1000) : 0) : -1;
-    cookie.expires = value ? 0 : 1; /* 1970 */
-    cookie.http_only = true;
-    cookie.secure |= ghttp_request_is_https(r);
-    if (cookie.same_site == GHTTP_SAME_SITE_UNSET)
-        cookie.same_site = GHTTP_SAME_SITE_LAX;
-    if (!result)
-        result = ghttp_response_set_cookie_with(r, &cookie);
-    if (result < 0)
-        glog_error("the cookie of a session cannot be set: %s", strerror(-result));
-}
-
-/* ---- the end of the request ---- */
-
-static int apply(const struct gf_session *session, struct gf_session_record *record)
-{
-    int result = 0;
-
-    if (session->cleared)
-        gf_session_record_clear(record);
-    for (const struct entry *entry = session->entries; entry && !result; entry = entry->next)
-        if (entry->changed && !entry->value)
-            result = gf_session_record_set(record, entry->key, NULL);
-    for (const struct entry *entry = session->entries; entry && !result; entry = entry->next)
-        if (entry->changed && entry->value)
-            result = gf_session_record_set(record, entry->key, entry->value);
-    if (session->max_age_changed)
-        record->max_age_ms = session->max_age_ms;
-    return result;
-}
-
-/* What an update of the store is about. */
-struct saving {
-    const ghttp_request *r;
-    const struct gf_session *session;
-    struct gf_session_store *store;
-    bool ends; /* no value is left */
-};
-
-/* Puts what this request has changed into what the session says by now. */
-static int merge(void *arg, const char *text, char **ret_text, int64_t *ret_ends_ms)
-{
-    struct saving *saving = arg;
-    struct gf_session_record record;
-    int result = text ? gf_session_record_parse(&record, text) : gf_session_record_init(&record);
-
-    if (result < 0)
-        return result;
-    result = apply(saving->session, &record);
-    saving->ends = gf_session_record_is_empty(&record);
-    int64_t max_age = record.max_age_ms ? record.max_age_ms : saving->r->server->settings.session_max_age;
-    if (!result && !saving->ends) {
-        *ret_text = gf_session_record_print(&record);
-        *ret_ends_ms = saving->store->now_ms() + max_age;
-        result = *ret_text ? 0 : -ENOMEM;
-    }
-    gf_session_record_finish(&record);
-    return result;
-}
-
-static void forget_changes(struct gf_session *session)
-{
-    for (struct entry *entry = session->entries; entry; entry = entry->next)
-        entry->changed = false;
-    session->new_id = NULL;
-    session->cleared = session->max_age_changed = session->changed = session->refreshed = false;
-}
-
-/* Whether the store has said itself that it failed so. */
-static bool is_said(const struct gf_session_store *store, int result)
-{
-    return store->kind->logs && result != -EBADMSG && result != -E2BIG && result != -ENOMEM;
-}
-
-/* -ENOENT: another request has ended the session, so there is nothing to complain of. */
-static void report(const struct gf_session_store *store, int result)
-{
-    if (result == -ENOSPC)
-        gf_session_stores_complain(store->kind->full);
-    else if (result < 0 && result != -ENOENT && !is_said(store, result))
-        glog_error("a session was not saved: %s", strerror(-result));
-}
-
-static void save(ghttp_request *r, struct gf_session *session)
-{
-    const char *id = session->new_id ? session->new_id : session->id;
-    bool tells = session->new_id || session->max_age_changed || session->refreshed;
-    struct saving saving = {.r = r, .session = session};
-    int result = gf_session_stores_find(r->server, &saving.store);
-
-    if (result < 0)
-        return;
-    result = saving.store->kind->update(saving.store, session->id, session->new_id, merge, &saving);
-    saving.store->kind->sweep(saving.store);
-    report(saving.store, result);
-    if (result < 0)
-        return;
-    if (!saving.ends && tells)
-        set_cookie(r, session, id);
-    else if (saving.ends && session->id)
-        set_cookie(r, session, NULL);
-    session->id = saving.ends ? NULL : id;
-}
-
-static void end_request(ghttp_request *r, void *arg)
-{
-    struct gf_session *session = arg;
-
-    session->queued = false;
-    if (session->changed && (session->id || session->new_id))
-        save(r, session);
-    else if (session->refreshed)
-        set_cookie(r, session, session->id);
-    forget_changes(session);
-}
-
-static int queue(ghttp_request *r, struct gf_session *session)
-{
-    if (session->queued)
-        return 0;
-    int result = gf_request_before_output(r, end_request, session);
-    session->queued = !result;
-    return result;
-}
-
-static int mark_changed(ghttp_request *r, struct gf_session *session)
-{
-    int result = r->response.final ? -EALREADY : queue(r, session); /* a hook after all is too late */
-
-    if (!result)
-        session->changed = true;
-    return result;
-}
 
 /* ---- the begin of it ---- */
 
@@ -270,20 +40,23 @@ static int take_values(ghttp_request *r, struct gf_session *session, const struc
 
     for (void *at = gf_session_record_next(record, NULL, &key, &value); at && !result;
          at = gf_session_record_next(record, at, &key, &value))
-        result = put_entry(r, session, key, value, false);
+        result = gf_session_put(r, session, key, value, false);
     session->max_age_ms = record->max_age_ms;
+    session->cookie_ends_ms = record->cookie_ends_ms;
     return result;
 }
 
-/* A session lives on by being used. */
+/* A session lives on by being used, and so does its cookie, whose age may be another: that is seen to at the end of the
+ * request. */
 static void refresh(ghttp_request *r, struct gf_session *session, struct gf_session_store *store, int64_t ends_ms)
 {
-    int64_t max_age = max_age_of(r, session), now = store->now_ms();
+    int64_t max_age = gf_session_max_age(r, session), now = store->now_ms();
 
-    if (ends_ms - now > max_age - max_age / REFRESH_PART)
+    if (gf_session_cookie_is_due(r, session, now))
+        gf_session_queue(r, session); /* without memory the next request sends it */
+    if (ends_ms - now > max_age - max_age / GF_SESSION_REFRESH_PART)
         return;
-    if (store->kind->touch(store, session->id, now + max_age) == 0 && queue(r, session) == 0)
-        session->refreshed = true;
+    store->kind->touch(store, session->id, now + max_age);
     store->kind->sweep(store);
 }
 
@@ -323,9 +96,9 @@ static void load(ghttp_request *r, struct gf_session *session)
         return;
     }
     session->entries = NULL;
-    session->max_age_ms = 0;
-    if (result != -ENOENT && !is_said(store, result))
-        glog_error("a session was not read: %s", strerror(-result));
+    session->max_age_ms = session->cookie_ends_ms = 0;
+    if (result != -ENOENT && !gf_session_is_said(store, result))
+        glog_error("a session was not read: %s", gf_session_stores_reason(result));
     if (result != -ENOENT && result != -EBADMSG) /* what is damaged will not become readable again */
         session->error = result;
 }
@@ -348,7 +121,7 @@ const char *ghttp_session_id(ghttp_request *r)
 {
     const struct gf_session *session = find_session(r);
 
-    if (!session || is_empty(session))
+    if (!session || gf_session_is_empty(session))
         return NULL;
     return session->new_id ? session->new_id : session->id;
 }
@@ -363,9 +136,67 @@ int ghttp_session_error(ghttp_request *r)
 const char *ghttp_session_get(ghttp_request *r, const char *key)
 {
     const struct gf_session *session = find_session(r);
-    const struct entry *entry = session && key ? find_entry(session, key) : NULL;
+    const struct gf_session_entry *entry = session && key ? gf_session_find(session, key) : NULL;
 
     return entry ? entry->value : NULL;
+}
+
+long ghttp_session_get_int(ghttp_request *r, const char *key, long fallback)
+{
+    const char *text = ghttp_session_get(r, key);
+    long number;
+
+    return text && gf_convert_long(text, &number) ? number : fallback;
+}
+
+double ghttp_session_get_double(ghttp_request *r, const char *key, double fallback)
+{
+    const char *text = ghttp_session_get(r, key);
+    double number;
+
+    return text && gf_convert_double(text, &number) ? number : fallback;
+}
+
+bool ghttp_session_get_bool(ghttp_request *r, const char *key, bool fallback)
+{
+    const char *text = ghttp_session_get(r, key);
+    bool value;
+
+    return text && gf_convert_bool(text, &value) ? value : fallback;
+}
+
+bool ghttp_session_contains(ghttp_request *r, const char *key)
+{
+    return ghttp_session_get(r, key) != NULL;
+}
+
+static bool go_on(const char *key, const char *value, void *arg)
+{
+    (void)key;
+    (void)value;
+    (void)arg;
+    return true;
+}
+
+size_t ghttp_session_size(ghttp_request *r)
+{
+    return ghttp_session_each(r, go_on, NULL);
+}
+
+/* New entries come before the first, and none ever goes. */
+size_t ghttp_session_each(ghttp_request *r, ghttp_pair *fn, void *arg)
+{
+    const struct gf_session *session = find_session(r);
+    size_t count = 0;
+    bool goes_on = true;
+
+    for (struct gf_session_entry *entry = session ? session->entries : NULL; entry && goes_on; entry = entry->next) {
+        if (!entry->value)
+            continue;
+        count++;
+        goes_on = fn(entry->key, entry->value, arg);
+    }
+    return count;
 }
 
 static int make_new_id(ghttp_request *r, struct gf_session *session)
@@ -396,6 +227,8 @@ static int begin(ghttp_request *r, struct gf_session *session)
     int result = gf_session_stores_find(r->server, &store);
     if (!result)
         result = store->kind->check(store);
+    if (result == -ENOSPC)
+        gf_session_stores_complain(store->kind->full);
     return result < 0 ? result : make_new_id(r, session);
 }
 
@@ -409,14 +242,14 @@ static int set(ghttp_request *r, const char *key, const char *value)
     session = find_session(r);
     if (!session)
         return -ENOMEM;
-    if (!value && !find_entry(session, key))
+    if (!value && !gf_session_find(session, key))
         return 0;
-    if (value && !has_room(session, key, value))
+    if (value && !gf_session_has_room(session, key, value))
         return -E2BIG;
     result = value ? begin(r, session) : 0;
     if (!result)
-        result = mark_changed(r, session);
-    return result ? result : put_entry(r, session, key, value, true);
+        result = gf_session_mark_changed(r, session);
+    return result ? result : gf_session_put(r, session, key, value, true);
 }
 
 int ghttp_session_set(ghttp_request *r, const char *key, const char *value)
@@ -436,7 +269,7 @@ int ghttp_session_clear(ghttp_request *r)
 
     if (result || (!session->id && !session->new_id))
         return result;
-    result = mark_changed(r, session);
+    result = gf_session_mark_changed(r, session);
     if (result)
         return result;
     session->cleared = true;
@@ -454,7 +287,7 @@ int ghttp_session_regenerate(ghttp_request *r)
         return 0;
     if (r->response.sent)
         return -EALREADY;
-    int result = mark_changed(r, session);
+    int result = gf_session_mark_changed(r, session);
     return result ? result : make_new_id(r, session);
 }
 
@@ -466,9 +299,9 @@ int ghttp_session_set_max_age(ghttp_request *r, long seconds)
         return -ENOMEM;
     if (seconds < 0 || seconds > MAX_AGE_SECONDS)
         return -EINVAL;
-    if (is_empty(session))
+    if (gf_session_is_empty(session))
         return -ENOENT;
-    int result = mark_changed(r, session);
+    int result = gf_session_mark_changed(r, session);
     if (result)
         return result;
     session->max_age_ms = (int64_t)seconds * 1000;

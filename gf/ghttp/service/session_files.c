@@ -19,25 +19,23 @@
 #include <unistd.h>
 
 #include "session_id.h"
+#include "session_lock.h"
 
-/* Requests of so many sessions can be at their files at once; each lock is a byte of the lock's file too. */
-#define STRIPES 64
 /* What one sweep looks at: about a millisecond of somebody's request. */
 #define SWEEP_ENTRIES 512
 #define SWEEP_INTERVAL_MS 1000
 /* A file that is being written, left by a process that was killed meanwhile. */
 #define LEFTOVER_MS 3600000
 #define TEMPORARY ".tmp"
-#define LOCK_NAME "lock"
 #define NAME_SIZE (GF_SESSION_ID_SIZE + sizeof(TEMPORARY))
 
 struct gf_session_files {
     struct gf_session_store store;
     int folder;
-    int lock;
-    pthread_mutex_t stripes[STRIPES];
+    struct gf_session_lock lock;
     int64_t max_count;
-    _Atomic int64_t count; /* as the last whole sweep has counted, and what has changed since */
+    _Atomic int64_t count;         /* as the begin and the last whole sweep have counted, and what has changed since */
+    _Atomic int64_t made, removed; /* by this process in this round of the sweep */
     pthread_mutex_t sweep_lock;
     DIR *sweep; /* stands where the last one has stopped */
     int64_t swept_ms;
@@ -58,147 +56,69 @@ static int64_t ends_ms_of(const struct stat *file)
 
 /* ---- the folder ---- */
 
-static int check_folder(int fd, const char *path, char *error, size_t size)
+/* With its own description of the folder, whose position nobody else moves. */
+static DIR *open_list(const struct gf_session_files *files)
 {
-    struct stat folder;
+    int fd = openat(files->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *opened = fd < 0 ? NULL : fdopendir(fd);
 
-    if (fstat(fd, &folder) < 0) {
-        int result = -errno;
-
-        snprintf(error, size, "%.200s: %s", path, strerror(-result));
-        return result;
-    }
-    if (folder.st_uid == geteuid() && !(folder.st_mode & 077))
-        return 0;
-    snprintf(error, size,
-             "%.200s must belong to the server's user, and be of mode 0700: others could take sessions over", path);
-    return -EPERM;
-}
-
-static int open_folder(const char *path, char *error, size_t size)
-{
-    int fd, result;
-
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        goto fail;
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        goto fail;
-    result = check_folder(fd, path, error, size);
-    if (result < 0)
+    if (fd >= 0 && !opened)
         close(fd);
-    return result < 0 ? result : fd;
-fail:
-    result = -errno;
-    snprintf(error, size, "%.200s: %s", path, strerror(-result));
-    return result;
+    return opened;
 }
 
-static int open_default_folder(char *error, size_t size)
+/* By their names alone, and no further than the bound: whether one has ended is for the sweep to find out. */
+static int64_t count_files(const struct gf_session_files *files)
 {
-    const char *parent = getenv("TMPDIR");
-    char *path;
-    int result;
+    DIR *list = open_list(files);
+    int64_t count = 0;
 
-    if (asprintf(&path, "%s/gsessions-%u", parent && *parent ? parent : "/tmp", (unsigned)geteuid()) < 0) {
-        snprintf(error, size, "no memory");
-        return -ENOMEM;
-    }
-    result = open_folder(path, error, size);
-    free(path);
-    return result;
+    for (const struct dirent *entry; list && count < files->max_count && (entry = readdir(list));)
+        count += gf_session_id_is_shaped(entry->d_name);
+    if (list)
+        closedir(list);
+    return count;
 }
 
-static int open_lock(int folder, char *error, size_t size)
-{
-    int fd = openat(folder, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int result = -errno;
-
-    if (fd >= 0)
-        return fd;
-    snprintf(error, size, "no lock can be made in the folder: %s", strerror(-result));
-    return result;
-}
-
-int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)(void),
-                          struct gf_session_store **ret_store, char *error, size_t error_size)
+int gf_session_files_new(int folder, int64_t max_count, int64_t (*now_ms)(void), struct gf_session_store **ret_store,
+                         char *error, size_t error_size)
 {
     struct gf_session_files *files = calloc(1, sizeof(*files));
-    int result;
+    int result = -ENOMEM;
 
-    if (!files) {
+    if (!files)
         snprintf(error, error_size, "no memory");
-        return -ENOMEM;
+    else
+        result = gf_session_lock_init(&files->lock, folder, error, error_size);
+    if (result < 0) {
+        free(files);
+        close(folder);
+        return result;
     }
-    result = files->folder =
-        path && *path ? open_folder(path, error, error_size) : open_default_folder(error, error_size);
-    if (result < 0)
-        goto fail;
-    result = files->lock = open_lock(files->folder, error, error_size);
-    if (result < 0)
-        goto fail_folder;
-    gf_session_store_init(&files->store, &kind, now_ms);
+    files->folder = folder;
     files->max_count = max_count;
-    for (size_t i = 0; i < STRIPES; i++)
-        pthread_mutex_init(&files->stripes[i], NULL);
+    gf_session_store_init(&files->store, &kind, now_ms);
     pthread_mutex_init(&files->sweep_lock, NULL);
+    atomic_store(&files->count, count_files(files));
     *ret_store = &files->store;
     return 0;
-fail_folder:
-    close(files->folder);
-fail:
-    free(files);
-    return result;
+}
+
+int gf_session_files_folder(const struct gf_session_store *store)
+{
+    return store->kind == &kind ? ((const struct gf_session_files *)store)->folder : -EINVAL;
 }
 
 static void close_store(struct gf_session_store *store)
 {
     struct gf_session_files *files = files_of(store);
 
-    for (size_t i = 0; i < STRIPES; i++)
-        pthread_mutex_destroy(&files->stripes[i]);
     pthread_mutex_destroy(&files->sweep_lock);
     if (files->sweep)
         closedir(files->sweep);
-    close(files->lock);
+    gf_session_lock_finish(&files->lock);
     close(files->folder);
     free(files);
-}
-
-/* ---- the lock ---- */
-
-static size_t stripe_of(const char *id)
-{
-    char digits[3] = {id[0], id[1], '\0'};
-
-    return strtoul(digits, NULL, 16) % STRIPES;
-}
-
-/* Where the file system knows no locks, the mutex alone has to do: then only the processes of a restart, while both
- * serve, may undo one another's changes. */
-static void lock_file(const struct gf_session_files *files, size_t stripe, short type)
-{
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)stripe, .l_len = 1};
-
-    while (fcntl(files->lock, F_OFD_SETLKW, &lock) < 0 && errno == EINTR)
-        ;
-}
-
-/* Between these two nobody else who locks reads or changes the session of this id. May block for a moment. */
-static void lock_session(struct gf_session_files *files, const char *id)
-{
-    size_t stripe = stripe_of(id);
-
-    pthread_mutex_lock(&files->stripes[stripe]);
-    lock_file(files, stripe, F_WRLCK);
-}
-
-static void unlock_session(struct gf_session_files *files, const char *id)
-{
-    size_t stripe = stripe_of(id);
-
-    lock_file(files, stripe, F_UNLCK);
-    pthread_mutex_unlock(&files->stripes[stripe]);
 }
 
 /* ---- one file ---- */
@@ -298,8 +218,21 @@ static int write_temporary(const struct gf_session_files *files, const char *nam
     return result;
 }
 
-/* Replaces the content or makes the file, locked. */
-static int write_session(struct gf_session_files *files, const char *id, const char *text, int64_t ends_ms)
+static void count_made(struct gf_session_files *files)
+{
+    atomic_fetch_add(&files->made, 1);
+    atomic_fetch_add(&files->count, 1);
+}
+
+static void count_removed(struct gf_session_files *files)
+{
+    atomic_fetch_add(&files->removed, 1);
+    atomic_fetch_sub(&files->count, 1);
+}
+
+/* Replaces the content or makes the file, locked. replaces: another session goes for it, so that it is none more. */
+static int write_session(struct gf_session_files *files, const char *id, const char *text, int64_t ends_ms,
+                         bool replaces)
 {
     char name[NAME_SIZE];
     bool is_new;
@@ -310,7 +243,7 @@ static int write_session(struct gf_session_files *files, const char *id, const c
     if (strlen(text) > GF_SESSION_TEXT_MAX)
         return -E2BIG;
     is_new = faccessat(files->folder, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    if (is_new && atomic_load(&files->count) >= files->max_count)
+    if (is_new && !replaces && atomic_load(&files->count) >= files->max_count)
         return -ENOSPC;
     snprintf(name, sizeof(name), "%s" TEMPORARY, id);
     result = write_temporary(files, name, text, ends_ms);
@@ -319,7 +252,7 @@ static int write_session(struct gf_session_files *files, const char *id, const c
     if (result < 0)
         unlinkat(files->folder, name, 0);
     else if (is_new)
-        atomic_fetch_add(&files->count, 1);
+        count_made(files);
     return result;
 }
 
@@ -341,7 +274,7 @@ static int remove_session(struct gf_session_files *files, const char *id)
         return -EINVAL;
     if (unlinkat(files->folder, id, 0) < 0)
         return errno == ENOENT ? 0 : -errno;
-    atomic_fetch_sub(&files->count, 1);
+    count_removed(files);
     return 0;
 }
 
@@ -354,7 +287,7 @@ static int change(struct gf_session_files *files, const char *id, const char *ne
     if (!result)
         result = edit(arg, text, &next, &ends_ms);
     if (!result && next)
-        result = write_session(files, new_id ? new_id : id, next, ends_ms);
+        result = write_session(files, new_id ? new_id : id, next, ends_ms, id != NULL);
     if (!result && id && (!next || new_id))
         result = remove_session(files, id);
     free(next);
@@ -371,9 +304,11 @@ static int update_session(struct gf_session_store *store, const char *id, const 
 
     if (!gf_session_id_is_shaped(locked))
         return -EINVAL;
-    lock_session(files, locked);
-    int result = change(files, id, new_id, edit, arg);
-    unlock_session(files, locked);
+    int result = gf_session_lock_take(&files->lock, locked);
+    if (result < 0)
+        return result;
+    result = change(files, id, new_id, edit, arg);
+    gf_session_lock_give_back(&files->lock, locked);
     return result;
 }
 
@@ -405,18 +340,36 @@ static bool sweep_entry(struct gf_session_files *files, const char *name)
         files->seen += is_session;
         return false;
     }
-    return unlinkat(files->folder, name, 0) == 0;
+    if (unlinkat(files->folder, name, 0) < 0)
+        return false;
+    if (is_session)
+        count_removed(files);
+    return true;
 }
 
-/* With its own description of the folder, whose position nobody else moves. */
-static DIR *open_sweep(const struct gf_session_files *files)
+static void begin_round(struct gf_session_files *files)
 {
-    int fd = openat(files->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *opened = fd < 0 ? NULL : fdopendir(fd);
+    files->sweep = open_list(files);
+    files->seen = 0;
+    atomic_store(&files->made, 0);
+    atomic_store(&files->removed, 0);
+}
 
-    if (fd >= 0 && !opened)
-        close(fd);
-    return opened;
+/*
+ * What a whole round has seen corrects the count, which does not know what other processes make and remove. What this
+ * one has made meanwhile may have been seen or not, and so may what it has removed: within that the count is right.
+ */
+static void end_round(struct gf_session_files *files)
+{
+    int64_t count = atomic_load(&files->count);
+    int64_t least = files->seen - atomic_load(&files->removed), most = files->seen + atomic_load(&files->made);
+
+    closedir(files->sweep);
+    files->sweep = NULL;
+    if (count < least)
+        atomic_fetch_add(&files->count, least - count);
+    else if (count > most)
+        atomic_fetch_sub(&files->count, count - most);
 }
 
 static unsigned sweep_some(struct gf_session_files *files)
@@ -426,10 +379,8 @@ static unsigned sweep_some(struct gf_session_files *files)
     for (int i = 0; i < SWEEP_ENTRIES; i++) {
         const struct dirent *entry = readdir(files->sweep);
 
-        if (!entry) { /* a whole round: what it has counted is what there is */
-            closedir(files->sweep);
-            files->sweep = NULL;
-            atomic_store(&files->count, files->seen);
+        if (!entry) {
+            end_round(files);
             break;
         }
         removed += sweep_entry(files, entry->d_name);
@@ -447,10 +398,8 @@ static unsigned sweep_store(struct gf_session_store *store)
         return 0;
     if (now - files->swept_ms >= SWEEP_INTERVAL_MS || now < files->swept_ms) {
         files->swept_ms = now;
-        if (!files->sweep) {
-            files->sweep = open_sweep(files);
-            files->seen = 0;
-        }
+        if (!files->sweep)
+            begin_round(files);
         if (files->sweep)
             removed = sweep_some(files);
     }
@@ -458,10 +407,14 @@ static unsigned sweep_store(struct gf_session_store *store)
     return removed;
 }
 
+/* Where it is full, what has ended makes room. */
 static int check_store(struct gf_session_store *store)
 {
-    (void)store;
-    return 0;
+    const struct gf_session_files *files = files_of(store);
+
+    if (atomic_load(&files->count) >= files->max_count)
+        sweep_store(store);
+    return atomic_load(&files->count) >= files->max_count ? -ENOSPC : 0;
 }
 
 static const struct gf_session_store_kind kind = {.full = "their folder is full (sessionMaxCount, or the disk)",

@@ -17,11 +17,13 @@
 #include "session_store.h"
 
 /*
- * Opens the folder, making it (mode 0700) if there is none; its parents must exist. path NULL or "": gsessions-<uid> in
- * $TMPDIR, else in /tmp. now_ms NULL: the real time. -EPERM: it belongs to somebody else, or others may enter it;
- * another negative errno; always with a sentence.
+ * Makes a store of a folder of gf_session_folder_open(), whose descriptor is the store's then, or closed. now_ms NULL:
+ * the real time. 0, or a negative errno with a sentence.
  */
-int gf_session_files_open(const char *path, int64_t max_count, int64_t (*now_ms)(void),
-                          struct gf_session_store **ret_store, char *error, size_t error_size);
+int gf_session_files_new(int folder, int64_t max_count, int64_t (*now_ms)(void), struct gf_session_store **ret_store,
+                         char *error, size_t error_size);
+
+/* The descriptor of its folder, which stays the store's; negative if this is no store of this kind. */
+int gf_session_files_folder(const struct gf_session_store *store);
 
 #endif

@@ -17,9 +17,6 @@
 #include "session_id.h"
 #include "session_table.h"
 
-/* The lock is held for microseconds. Who does not get it for so long shares the memory with a process that was stopped
- * in the middle, and shall not stand still with it. */
-#define LOCK_TIMEOUT_S 5
 /* Each time but one that an update comes too late somebody else has come through, so this is not reached: a bound. */
 #define TRIES_MAX 1000
 #define SWEEP_INTERVAL_MS 1000
@@ -51,7 +48,7 @@ static int lock_table(struct gf_session_memory *memory)
     int result;
 
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += LOCK_TIMEOUT_S;
+    until.tv_sec += GF_SESSION_LOCK_TIMEOUT_S;
     result = pthread_mutex_timedlock(lock, &until);
     if (result == EOWNERDEAD) {
         gf_session_table_rebuild(&memory->table);

@@ -12,7 +12,7 @@
 
 int gf_session_record_init(struct gf_session_record *record)
 {
-    record->max_age_ms = 0;
+    record->max_age_ms = record->cookie_ends_ms = 0;
     record->values = cJSON_CreateObject();
     return record->values ? 0 : -ENOMEM;
 }
@@ -31,17 +31,26 @@ static bool are_strings(const cJSON *values)
     return cJSON_IsObject(values);
 }
 
+/* A number of milliseconds that is safe to count with; negative: it is none. */
+static int64_t parse_ms(const cJSON *number)
+{
+    return cJSON_IsNumber(number) && number->valuedouble >= 0 && number->valuedouble < 1e15
+               ? (int64_t)number->valuedouble
+               : -1;
+}
+
 int gf_session_record_parse(struct gf_session_record *record, const char *text)
 {
     cJSON *json = cJSON_ParseWithOpts(text, NULL, 1);
     const cJSON *version = cJSON_GetObjectItemCaseSensitive(json, "version");
-    const cJSON *max_age = cJSON_GetObjectItemCaseSensitive(json, "maxAge");
+    int64_t max_age_ms = parse_ms(cJSON_GetObjectItemCaseSensitive(json, "maxAge"));
+    int64_t cookie_ends_ms = parse_ms(cJSON_GetObjectItemCaseSensitive(json, "cookieEnds"));
     int result = -EBADMSG;
 
-    if (cJSON_IsNumber(version) && version->valueint == VERSION && cJSON_IsNumber(max_age) &&
-        max_age->valuedouble >= 0 && max_age->valuedouble < 1e15 &&
+    if (cJSON_IsNumber(version) && version->valueint == VERSION && max_age_ms >= 0 &&
         are_strings(cJSON_GetObjectItemCaseSensitive(json, "values"))) {
-        record->max_age_ms = (int64_t)max_age->valuedouble;
+        record->max_age_ms = max_age_ms;
+        record->cookie_ends_ms = cookie_ends_ms > 0 ? cookie_ends_ms : 0; /* it may be missing */
         record->values = cJSON_DetachItemFromObjectCaseSensitive(json, "values");
         result = 0;
     }
@@ -118,6 +127,7 @@ char *gf_session_record_print(const struct gf_session_record *record)
 
     if (cJSON_AddNumberToObject(json, "version", VERSION) &&
         cJSON_AddNumberToObject(json, "maxAge", (double)record->max_age_ms) &&
+        cJSON_AddNumberToObject(json, "cookieEnds", (double)record->cookie_ends_ms) &&
         cJSON_AddItemReferenceToObject(json, "values", record->values))
         text = cJSON_PrintUnformatted(json);
     if (text)

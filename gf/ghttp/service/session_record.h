@@ -1,5 +1,5 @@
 /*
- * What a session's file says: {"version":1,"maxAge":0,"values":{"user":"42"}}.
+ * What a session's text says: {"version":1,"maxAge":0,"cookieEnds":1700000000000,"values":{"user":"42"}}.
  */
 #ifndef GF_GHTTP_SERVICE_SESSION_RECORD_H
 #define GF_GHTTP_SERVICE_SESSION_RECORD_H
@@ -16,8 +16,9 @@ struct cJSON;
 #define GF_SESSION_KEY_MAX ((size_t)256)
 
 struct gf_session_record {
-    struct cJSON *values; /* an object of strings */
-    int64_t max_age_ms;   /* 0: as the settings say */
+    struct cJSON *values;   /* an object of strings */
+    int64_t max_age_ms;     /* 0: as the settings say */
+    int64_t cookie_ends_ms; /* of the cookie that was sent last; 0: nobody knows, or with the browser */
 };
 
 /* An empty one. 0 or -ENOMEM. */

@@ -9,13 +9,17 @@
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../server/server.h"
 #include "session_id.h"
 
-#define PREFIX_MAX 128
+/* The setting's, the name of a server, and the colon behind that. */
+#define PREFIX_MAX (128 + GF_SERVER_NAME_MAX + 1)
 /* Each time that an update comes too late somebody else's has come through. There are not more at once than
  * connections, a thousand at most. */
 #define TRIES_MAX 1000
@@ -37,7 +41,7 @@ static struct gf_session_redis *redis_of(struct gf_session_store *store)
     return (struct gf_session_redis *)store;
 }
 
-int gf_session_redis_new(const struct gf_redis_options *options, const char *prefix,
+int gf_session_redis_new(const struct gf_redis_options *options, const char *prefix, const char *server,
                          struct gf_session_store **ret_store)
 {
     struct gf_session_redis *redis = calloc(1, sizeof(*redis));
@@ -48,9 +52,34 @@ int gf_session_redis_new(const struct gf_redis_options *options, const char *pre
         return result;
     }
     gf_session_store_init(&redis->store, &kind, NULL);
-    snprintf(redis->prefix, sizeof(redis->prefix), "%s", prefix);
+    snprintf(redis->prefix, sizeof(redis->prefix), "%s%s:", prefix, server);
     *ret_store = &redis->store;
     return 0;
+}
+
+static void *try_to_connect(void *arg)
+{
+    struct gf_redis_link *link;
+
+    if (!gf_redis_take(arg, &link))
+        gf_redis_give_back(link, 0);
+    return NULL;
+}
+
+/* Without a thread for it the first request finds out. */
+void gf_session_redis_try(struct gf_session_store *store)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all;
+
+    if (pthread_attr_init(&attributes))
+        return;
+    sigfillset(&all); /* signals are for others */
+    pthread_attr_setsigmask_np(&attributes, &all);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_create(&thread, &attributes, try_to_connect, redis_of(store)->pool);
+    pthread_attr_destroy(&attributes);
 }
 
 static void close_store(struct gf_session_store *store)

@@ -15,6 +15,10 @@
 /* The text of one; 64 KiB of a session in JSON, where a byte can take six. */
 #define GF_SESSION_TEXT_MAX ((size_t)512 << 10)
 
+/* Where a lock is held, it is for microseconds. Who does not get it for so long shares the sessions with a process that
+ * was stopped in the middle, and shall not stand still with it: -ETIMEDOUT. */
+#define GF_SESSION_LOCK_TIMEOUT_S 5
+
 struct gf_session_store;
 
 /*

@@ -387,10 +387,11 @@ uint64_t gf_session_table_change(struct gf_session_table *table, const char *id,
     return index ? slot_at(table, index)->change : 0;
 }
 
-/* After a rebuild it is free already. */
-static void give_slot_back(struct gf_session_table *table, uint32_t index)
+/* After a rebuild since it was taken it is free already, somewhere among the free: in there twice, two sessions would
+ * get it. */
+static void give_slot_back(struct gf_session_table *table, uint32_t index, uint64_t rebuilt)
 {
-    if (table->head->free_slot == index)
+    if (table->head->rebuilt != rebuilt)
         return;
     slot_at(table, index)->next = table->head->free_slot;
     table->head->free_slot = index;
@@ -400,13 +401,15 @@ static int write_new(struct gf_session_table *table, const char *id, const char 
                      int64_t ends_ms)
 {
     uint32_t index, first;
+    uint64_t rebuilt;
 
     while (!(index = take_slot(table)))
         if (!evict_oldest(table, 0, now_ms))
             return -ENOSPC;
+    rebuilt = table->head->rebuilt;
     first = make_chain(table, text, size, 0, now_ms);
     if (!first) {
-        give_slot_back(table, index);
+        give_slot_back(table, index, rebuilt);
         return -ENOSPC;
     }
     struct slot *slot = slot_at(table, index);

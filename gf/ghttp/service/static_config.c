@@ -3,6 +3,7 @@
  * known.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 
 #include <gf/gres/gres.h>
 
+#include "../../gproc/start.h"
 #include "../server/server.h"
 #include "static_files.h"
 
@@ -242,9 +244,11 @@ static int add_mapping(ghttp_server *s, struct gf_static_files *files, const str
 static int add_folder(ghttp_server *s, struct gf_static_files *files, const char *prefix, const char *folder)
 {
     struct gf_static_mapping mapping = {.prefix = (char *)prefix};
+    char found[PATH_MAX];
     struct stat status;
     int result;
 
+    folder = gf_start_find_file(folder, found, sizeof(found));
     if (stat(folder, &status) < 0 || !S_ISDIR(status.st_mode))
         return gf_server_fail(s, -ENOTDIR, "ghttp_server_start(): \"%s\", to serve files from, is no folder", folder);
     mapping.folder = make_absolute(folder);
