@@ -258,6 +258,8 @@ static int take_listener(const char *server, const struct gf_address *address, b
     if (listener) {
         fd = listener->fd;
         listener->fd = -1;
+        if (tls)
+            snprintf(listener->taker, sizeof(listener->taker), "%s", server);
     }
     pthread_mutex_unlock(&predecessor.lock);
     return fd >= 0 ? fd : gf_socket_activation_take(server, address, tls);
@@ -274,14 +276,35 @@ static void refuse_listener(int fd, const char *reason)
         close(fd);
 }
 
+/* The server of before whose clients come to this one: its own as long as it has one of its addresses; else that whose
+ * address it has, under another name. */
+static const char *find_forerunner(const char *server)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < predecessor.handed.count; i++) {
+        const struct gf_handed_listener *listener = &predecessor.handed.listeners[i];
+
+        if (!listener->tls || strcmp(listener->taker, server) != 0)
+            continue;
+        if (!strcmp(listener->server, server))
+            return server;
+        if (!found)
+            found = listener->server;
+    }
+    return found ? found : server;
+}
+
 static bool take_ticket_key(const char *server, unsigned char *ret_key)
 {
+    const char *forerunner;
     bool found = false;
 
     pthread_mutex_lock(&predecessor.lock);
+    forerunner = find_forerunner(server);
     for (const struct ticket *ticket = predecessor.tickets; ticket && !found; ticket = ticket->next)
-        found =
-            !strcmp(ticket->server, server) && pread(ticket->fd, ret_key, GF_TICKET_KEY_SIZE, 0) == GF_TICKET_KEY_SIZE;
+        found = !strcmp(ticket->server, forerunner) &&
+                pread(ticket->fd, ret_key, GF_TICKET_KEY_SIZE, 0) == GF_TICKET_KEY_SIZE;
     pthread_mutex_unlock(&predecessor.lock);
     return found;
 }
@@ -291,13 +314,17 @@ const struct gf_inheritance gf_predecessor_inheritance = {.take_listener = take_
                                                           .is_served = gf_predecessor_waits,
                                                           .take_ticket_key = take_ticket_key};
 
-/* Those that a server wanted, it has. */
+/* Those that a server wanted, it has: no copy is left in memory that nobody guards. */
 static void close_tickets(void)
 {
+    static const unsigned char nothing[GF_TICKET_KEY_SIZE];
+
     while (predecessor.tickets) {
         struct ticket *ticket = predecessor.tickets;
 
         predecessor.tickets = ticket->next;
+        if (pwrite(ticket->fd, nothing, sizeof(nothing), 0) != sizeof(nothing))
+            glog_debug("the copy of a key of TLS session tickets cannot be wiped: %s", strerror(errno));
         close(ticket->fd);
         free(ticket);
     }
