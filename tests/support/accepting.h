@@ -1,6 +1,6 @@
 /*
- * Which processes accept connections on a port: by the kernel's word on what their epoll sets wait for, not by asking the
- * port, which only ever shows one at a time.
+ * Which processes accept connections on a port: by the kernel's word on what their epoll sets wait for, not by asking
+ * the port, which only ever shows one at a time.
  *
  * Owns: nothing. Thread: any.
  */
