@@ -176,10 +176,10 @@ GF_API int ghttp_server_setting(ghttp_server *s, const char *key, char *ret_text
 /* ---- servers: proxies before them --------------------------------------------------------------- */
 
 /**
- * Names the proxies whose word on where a request comes from is believed, everywhere: in hooks, middleware and handlers,
- * for files, in the access log. ghttp_request_client_ip() is then the address in X-Forwarded-For farthest to the right
- * that is not one of theirs, and ghttp_request_scheme(), ghttp_request_is_https() and ghttp_request_url() heed the
- * X-Forwarded-Proto of the proxy next to the server. Of all other peers these headers are only text.
+ * Names the proxies whose word on where a request comes from is believed, everywhere: in hooks, middleware and
+ * handlers, for files, in the access log. ghttp_request_client_ip() is then the address in X-Forwarded-For farthest to
+ * the right that is not one of theirs, and ghttp_request_scheme(), ghttp_request_is_https() and ghttp_request_url()
+ * heed the X-Forwarded-Proto of the proxy next to the server. Of all other peers these headers are only text.
  *
  * @param list addresses and networks: "127.0.0.1, 10.0.0.0/8, fd00::/8, unix". A later call replaces the list.
  * @return 0 or -EINVAL, -ENOMEM. Thread: before start.
