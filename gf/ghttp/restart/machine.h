@@ -103,6 +103,9 @@ void gf_machine_become_ready(void);
 void gf_machine_begin_shutdown(void);
 /* Starts the new process; the way back leads to gf_machine_serve, the way on to gf_machine_drain. */
 void gf_machine_begin_start(void);
+/* The new process serves, this one can come back. */
+void gf_machine_begin_watch(void);
+void gf_machine_watch(void);
 /* Graceful is off: the process ends its requests and executes anew; the way back leads to gf_machine_serve. */
 void gf_machine_begin_full_restart(void);
 

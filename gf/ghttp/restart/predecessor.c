@@ -80,13 +80,6 @@ static void keep_ticket(const struct cJSON *message, int fd)
     predecessor.tickets = ticket;
 }
 
-static bool is_type(const struct cJSON *message, const char *type)
-{
-    const char *found = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "type"));
-
-    return found && !strcmp(found, type);
-}
-
 static void read_hello(const struct cJSON *message)
 {
     const char *forced = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "forced"));
@@ -102,11 +95,11 @@ static void read_hello(const struct cJSON *message)
 /* Whether a message with a descriptor has taken it. */
 static bool keep_descriptor(const struct cJSON *message, int fd)
 {
-    if (is_type(message, "ticket"))
+    if (gf_channel_is(message, "ticket"))
         keep_ticket(message, fd);
-    else if (is_type(message, "state"))
+    else if (gf_channel_is(message, "state"))
         gf_state_keep(message, fd);
-    else if (is_type(message, "ancestor"))
+    else if (gf_channel_is(message, "ancestor"))
         gf_ancestors_keep(message, fd);
     else
         return false;
@@ -125,7 +118,7 @@ static void read_greeting(void)
     for (; !gf_channel_receive(predecessor.handed.control, &message, fds, &count); count = 1) {
         if (count && !keep_descriptor(message, fds[0]))
             close(fds[0]);
-        if (is_type(message, "hello")) {
+        if (gf_channel_is(message, "hello")) {
             read_hello(message);
             parent = (pid_t)number_of(message, "pid", 0);
             behind = (unsigned)number_of(message, "behind", 0);
@@ -500,14 +493,14 @@ void gf_predecessor_hear(void)
         gf_error_loan_heard();
         if (result < 0)
             continue;
-        if (is_type(message, "connection")) {
+        if (gf_channel_is(message, "connection")) {
             gf_fault_point(predecessor.greeting.generation, "on-connection", control);
             take_connection(message, count ? fds[0] : -1);
         } else if (count) {
             close(fds[0]);
-        } else if (is_type(message, "ping")) {
+        } else if (gf_channel_is(message, "ping")) {
             answer_ping(message);
-        } else if (is_type(message, "drain")) {
+        } else if (gf_channel_is(message, "drain")) {
             hear_drain(message);
         }
         cJSON_Delete(message);
