@@ -96,8 +96,12 @@ int gcfg_load_found(gcfg **ret_cfg, char *error, size_t size)
         *ret_cfg = NULL;
         return 0;
     }
-    snprintf(error, size, "%s: cannot be read: %s", result == -ENOTDIR ? "GF_GCFG_PATH" : "GF_GCFG_FILE",
-             strerror(-result));
+    if (result == -EINVAL)
+        snprintf(error, size, "--gf.gcfg.file and --gf.gcfg.path need a value");
+    else
+        snprintf(error, size, "the configuration that %s names: %s",
+                 result == -ENOTDIR ? "--gf.gcfg.path or GF_GCFG_PATH" : "--gf.gcfg.file or GF_GCFG_FILE",
+                 strerror(-result));
     return result;
 }
 

@@ -44,7 +44,8 @@ enum gcfg_kind {
  * `--gf.gcfg.path` or GF_GCFG_PATH names one folder to search in the place of the two.
  *
  * @param path gets the path, at most size bytes with the end.
- * @return 0; -ENOENT: there is none (and none is named); -ENOTDIR: what GF_GCFG_PATH names is no folder; -ENAMETOOLONG.
+ * @return 0; -ENOENT: there is none (and none is named); -ENOTDIR: what GF_GCFG_PATH names is no folder; -EINVAL: one
+ * of the options has no value; -ENAMETOOLONG.
  * Whether it can be read is not checked. Thread: any thread.
  */
 GF_API int gcfg_find(char *path, size_t size);

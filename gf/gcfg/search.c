@@ -3,12 +3,14 @@
  * Thread: any.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../gproc/start.h"
 #include "tree.h"
@@ -43,6 +45,14 @@ static const char *find_option(const char *name)
     return value;
 }
 
+/* Taken for "not said" it would have the default in its place. */
+static bool lacks_value(const char *option)
+{
+    const char *value = find_option(option);
+
+    return value && !*value;
+}
+
 /* The command line counts more than the environment; "": neither says anything. */
 static const char *ask_for(const char *option, const char *variable)
 {
@@ -62,14 +72,14 @@ struct search {
     size_t size;
 };
 
-/* Also a link to nothing is there: that it cannot be read is to be said, not passed over. In a folder that may not be
- * searched, as another user's home is, there is nothing. */
+/* Also a link to nothing is there, and what is in a folder that may not be searched: that it cannot be read is to be
+ * said, not passed over. */
 static bool is_there(const char *path)
 {
     struct stat status;
 
     if (lstat(path, &status) < 0)
-        return errno != ENOENT && errno != ENOTDIR && errno != EACCES && errno != ELOOP;
+        return errno != ENOENT && errno != ENOTDIR;
     return stat(path, &status) < 0 || !S_ISDIR(status.st_mode);
 }
 
@@ -157,6 +167,17 @@ static int add_root(struct search *search, const char *folder, size_t length)
     return 0;
 }
 
+/* Nobody asked for this one: where it may not be searched, as another user's home is, it has no file for this program.
+ */
+static void add_unnamed(struct search *search, const char *folder, size_t length)
+{
+    if (add_root(search, folder, length) < 0)
+        return;
+    search->count--;
+    if (!faccessat(AT_FDCWD, length ? search->roots[search->count] : ".", X_OK, AT_EACCESS) || errno != EACCES)
+        search->count++;
+}
+
 /* The folder that is named, alone; else the working folder and the executable's. */
 static int add_roots(struct search *search, const char *named)
 {
@@ -168,16 +189,21 @@ static int add_roots(struct search *search, const char *named)
             return -ENOTDIR;
         return add_root(search, named, strlen(named));
     }
-    add_root(search, "", 0);
-    return slash ? add_root(search, exe, (size_t)(slash - exe) + 1) : 0;
+    add_unnamed(search, "", 0);
+    if (slash)
+        add_unnamed(search, exe, (size_t)(slash - exe) + 1);
+    return 0;
 }
 
 int gcfg_find(char *path, size_t size)
 {
     const char *name = ask_for("gf.gcfg.file", "GF_GCFG_FILE");
     struct search search = {.path = path, .size = size};
-    int result = add_roots(&search, ask_for("gf.gcfg.path", "GF_GCFG_PATH"));
+    int result;
 
+    if (lacks_value("gf.gcfg.file") || lacks_value("gf.gcfg.path"))
+        return -EINVAL;
+    result = add_roots(&search, ask_for("gf.gcfg.path", "GF_GCFG_PATH"));
     if (result < 0)
         return result;
     return *name ? find_named(&search, name) : try_endings(&search, "config", false);

@@ -64,7 +64,8 @@ GF_API int ghttp_response_set_header(ghttp_request *r, const char *name, const c
  * Adds a header beside those of the same name, for those that may come several times: Link, WWW-Authenticate … What is
  * added to Vary goes into its one line. ghttp_response_set_header() replaces all of them.
  * @return as ghttp_response_set_header(); -EINVAL also for a NULL value; -EEXIST for a second header of a name that an
- *         answer may have once (Content-Type, Location, ETag, Last-Modified …).
+ *         answer may have once (Location, Expires …), and of those that describe the body (Content-Type, ETag,
+ *         Content-Language …: what is a list there goes into one value).
  */
 GF_API int ghttp_response_add_header(ghttp_request *r, const char *name, const char *value);
 /** What ghttp_middleware_response() puts under "data". The JSON goes over to the request, also on error. 0, -ENOMEM. */

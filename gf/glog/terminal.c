@@ -280,8 +280,43 @@ static bool put(const char *text, size_t size)
     return true;
 }
 
+static bool is_file(void)
+{
+    struct stat status;
+
+    return !fstat(STDERR_FILENO, &status) && S_ISREG(status.st_mode);
+}
+
+/* A file takes all that comes, in any order, so nobody needs the lock; and where its disk hangs, only who logs does. */
+static void write_to_file(const char *text, size_t size)
+{
+    struct gf_glog_line line;
+    unsigned long dropped;
+
+    pthread_mutex_lock(&terminal.lock);
+    dropped = terminal.dropped;
+    terminal.dropped = 0;
+    pthread_mutex_unlock(&terminal.lock);
+    if (dropped) {
+        gf_glog_print_line(&line, GLOG_WARNING, "%lu log lines were dropped", dropped);
+        line.text[line.size] = '\n';
+        if (write_without_signal(STDERR_FILENO, line.text, line.size + 1) == (ssize_t)line.size + 1)
+            dropped = 0;
+    }
+    dropped += write_without_signal(STDERR_FILENO, text, size) != (ssize_t)size;
+    if (!dropped)
+        return;
+    pthread_mutex_lock(&terminal.lock);
+    terminal.dropped += dropped;
+    pthread_mutex_unlock(&terminal.lock);
+}
+
 void gf_terminal_write(const char *text, size_t size)
 {
+    if (is_file()) {
+        write_to_file(text, size);
+        return;
+    }
     pthread_mutex_lock(&terminal.lock);
     put_report();
     if (!put(text, size))

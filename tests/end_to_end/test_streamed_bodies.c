@@ -428,10 +428,11 @@ Test(streamed_bodies, of_clients_that_vanish)
         struct raw raw;
 
         cr_assert(eq(int, raw_connect(&raw, ports[0]), 0));
-        cr_assert(eq(
-            int,
-            raw_send_text(&raw, "POST /count HTTP/1.1\r\nHost: a\r\nUser-Agent: me\r\nContent-Length: 10\r\n\r\nabc"),
-            0));
+        cr_assert(
+            eq(int,
+               raw_send_text(
+                   &raw, "POST /count?fail=1 HTTP/1.1\r\nHost: a\r\nUser-Agent: me\r\nContent-Length: 10\r\n\r\nabc"),
+               0));
         cr_assert(eq(int, process_wait_lines(server, "reading", i + 1, PATIENCE_MS), 0));
         if (i % 2)
             raw_abort(&raw);
@@ -439,6 +440,8 @@ Test(streamed_bodies, of_clients_that_vanish)
             raw_close(&raw);
     }
     cr_expect(eq(int, process_wait_lines(server, "read to -104, agent me", TIMES, PATIENCE_MS), 0));
+    /* what the log says of their requests has outlived the connections */
+    cr_expect(eq(int, process_wait_lines(server, "\"POST http a /count?fail=1 HTTP/1.1\"", TIMES, PATIENCE_MS), 0));
     for (int i = 0; descriptors() >= before + TIMES / 2; i++) { /* its start may not have been over before */
         cr_assert(lt(int, i, 2000), "%d descriptors, %d before", descriptors(), before);
         usleep(10000);

@@ -55,6 +55,8 @@ static void count(ghttp_request *r)
     }
     agent = ghttp_request_header(r, "User-Agent");
     printf("read to %zd, agent %s\n", got, agent ? agent : "none");
+    if (got < 0 && ghttp_request_get_bool(r, "fail", false))
+        ghttp_response_fail(r, "it has lost its client");
     if (got == 0)
         ghttp_response_writefln(r, "%llu bytes, sum %llx, agent %s, pid %d", (unsigned long long)bytes,
                                 (unsigned long long)sum, agent ? agent : "none", gproc_pid());

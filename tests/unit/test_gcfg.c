@@ -337,7 +337,7 @@ Test(gcfg, loads_what_it_finds, .init = enter, .fini = leave)
     long_name[sizeof(long_name) - 1] = 0;
     setenv("GF_GCFG_FILE", long_name, 1);
     cr_expect(eq(int, gcfg_load_found(&cfg, error, sizeof(error)), -ENAMETOOLONG));
-    cr_expect(eq(str, error, "GF_GCFG_FILE: cannot be read: File name too long"));
+    cr_expect(eq(str, error, "the configuration that --gf.gcfg.file or GF_GCFG_FILE names: File name too long"));
     unsetenv("GF_GCFG_FILE");
 }
 
@@ -444,7 +444,7 @@ Test(gcfg, searches_the_folder_that_is_named_alone, .init = enter, .fini = leave
     unsetenv("GF_GCFG_FILE");
     setenv("GF_GCFG_PATH", "absent", 1);
     cr_expect(eq(int, gcfg_load_found(&cfg, error, sizeof(error)), -ENOTDIR));
-    cr_expect(eq(str, error, "GF_GCFG_PATH: cannot be read: Not a directory"));
+    cr_expect(eq(str, error, "the configuration that --gf.gcfg.path or GF_GCFG_PATH names: Not a directory"));
 }
 
 /* Whoever starts it in another user's home, where he may not look, has no configuration there. */
@@ -459,6 +459,24 @@ Test(gcfg, a_folder_that_may_not_be_searched_has_none, .init = enter, .fini = le
     expect_found("config.yaml");
     cr_assert(zero(int, seteuid(getuid())));
     cr_assert(zero(int, chmod(folder, 0700)));
+}
+
+/* One that was asked for, or that lies where the program may look: to go on without it would start a server with other
+ * settings than it was given. */
+Test(gcfg, what_may_not_be_read_is_not_passed_over, .init = enter, .fini = leave)
+{
+    mkdir("config", 0700);
+    write_file("config/config.yaml", "");
+    cr_assert(zero(int, chmod("config", 0000)));
+    cr_assert(zero(int, chmod(folder, 0755)));
+    if (access("config/config.yaml", F_OK) == 0)
+        cr_assert(zero(int, seteuid(65534)));
+    expect_found("config/config.yaml");
+    cr_expect(eq(int, gcfg_load_found(&cfg, error, sizeof(error)), -EACCES));
+    setenv("GF_GCFG_PATH", "config", 1);
+    expect_found("config/config.yaml");
+    cr_assert(zero(int, seteuid(getuid())));
+    cr_assert(zero(int, chmod("config", 0700)));
 }
 
 /* ---- the sample -------------------------------------------------------------------------------------------------- */

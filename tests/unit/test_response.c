@@ -127,6 +127,15 @@ Test(response, headers_are_added)
     cr_expect(strcmp(values_of("vary"), "Accept, Origin|") == 0, "one line: %s", values_of("vary"));
 }
 
+/* Who takes a body aside counts on it; a list fits one value. */
+Test(response, headers_that_describe_the_body_are_added_once)
+{
+    cr_expect(ghttp_response_add_header(&r, "Content-Language", "de, en") == 0);
+    cr_expect(ghttp_response_add_header(&r, "content-language", "fr") == -EEXIST);
+    cr_expect(ghttp_response_add_header(&r, "Trailer", "X-A") == 0);
+    cr_expect(ghttp_response_add_header(&r, "Trailer", "X-B") == -EEXIST);
+}
+
 Test(response, headers_are_not_added_where_one_is_all)
 {
     cr_expect(ghttp_response_add_header(&r, "content-type", "text/html") == 0);

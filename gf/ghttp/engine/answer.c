@@ -28,7 +28,7 @@ static bool closes_after(const struct gf_exchange *x)
 
     return x->state < GF_EXCHANGE_READY || (x->upload && gf_upload_is_open(x->upload)) || x->trailed ||
            !service->limits.keep_alive || is_head_of_stream(x) ||
-           (atomic_load_explicit(&service->draining, memory_order_relaxed) && !gf_release_is_possible(x->connection));
+           (atomic_load_explicit(&service->draining, memory_order_relaxed) && !gf_release_foresee(x->connection));
 }
 
 /* ---- the body ---- */

@@ -240,11 +240,19 @@ static int direct_body(struct gf_exchange *x)
     return gf_upload_begin(x, max) < 0 ? 503 : 0;
 }
 
+/* The handler may still fail, and the log ask for it, when the connection with its memory has gone. */
+static const char *keep_version(struct gf_arena *arena, const char *version)
+{
+    if (!strcmp(version, MHD_HTTP_VERSION_1_1))
+        return MHD_HTTP_VERSION_1_1;
+    return gf_arena_strdup(arena, version);
+}
+
 static int receive_head(struct gf_exchange *x, const char *method, const char *version)
 {
     int status;
 
-    x->request.version = version;
+    x->request.version = keep_version(x->request.arena, version);
     status = x->request.target ? gf_head_read(x, method, version) : 503;
     if (!status)
         status = direct_body(x);

@@ -179,7 +179,7 @@ static bool has_had_its_chances(const struct gf_connection *c)
            lane->worker->now_ms - lane->drain_since_ms >= lane->drain_grace_ms;
 }
 
-bool gf_release_is_possible(struct gf_connection *c)
+bool gf_release_foresee(struct gf_connection *c)
 {
     const struct gf_mover *mover = atomic_load(&c->lane->service->mover);
 
@@ -189,7 +189,7 @@ bool gf_release_is_possible(struct gf_connection *c)
 void gf_release_note_answer(struct gf_connection *c)
 {
     c->release_tried = false;
-    if (!gf_release_is_possible(c))
+    if (!gf_release_foresee(c))
         return;
     c->stayed++;
     c->lane->release_due = true;

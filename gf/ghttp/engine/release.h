@@ -38,8 +38,9 @@ void gf_release_idle(struct gf_lane *lane);
 /* Leaves the client to the worker's lingering ones, and a broken socket to libmicrohttpd. */
 void gf_release_to_linger(struct gf_connection *connection);
 
-/* Whether an answer on this connection may leave it open although the service drains: it will move afterwards. */
-bool gf_release_is_possible(struct gf_connection *connection);
+/* Whether an answer on this connection may leave it open although the service drains: it will move afterwards. Asks the
+ * mover, once for each, whether it takes the connection. */
+bool gf_release_foresee(struct gf_connection *connection);
 
 /* A request on it was answered: it may be idle now. */
 void gf_release_note_answer(struct gf_connection *connection);

@@ -22,7 +22,7 @@ static const char *next_tag(const char **at, size_t *size, bool *weak)
 /* Whether the list has the version's tag. strongly: a weak one does not count, since the bytes may differ. */
 static bool has_tag(const char *list, const char *etag, bool strongly)
 {
-    bool own_weak = etag && etag[0] == 'W', weak;
+    bool own_weak = etag && !strncmp(etag, "W/", 2), weak;
     const char *tag;
     size_t size;
 

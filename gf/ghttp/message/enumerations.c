@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
 #include "json_members.h"
 #include "request.h"
 
@@ -97,8 +96,17 @@ static int compare_numbers(const void *left, const void *right)
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
+/* false: no memory for a number's text. */
+static bool find_value(ghttp_request *r, struct entry *entry)
+{
+    if (entry->member)
+        entry->value = gf_json_members_text(r, entry->member);
+    entry->counts = entry->value != NULL;
+    return entry->counts || !cJSON_IsNumber(entry->member);
+}
+
 /* Marks the first of each name that has a value, of a source only the last that was sent. */
-static void choose(ghttp_request *r, struct entries *entries)
+static bool choose(ghttp_request *r, struct entries *entries)
 {
     const struct entry *before = NULL;
     bool chosen = false;
@@ -110,28 +118,31 @@ static void choose(ghttp_request *r, struct entries *entries)
         before = entry;
         if (chosen || repeated)
             continue;
-        if (entry->member)
-            entry->value = gf_json_members_text(r, entry->member);
-        entry->counts = chosen = entry->value != NULL;
+        if (!find_value(r, entry))
+            return false;
+        chosen = entry->counts;
     }
+    return true;
 }
 
-/* By sorting, since a body may have a great many. Without memory there are none. */
-static void collect(ghttp_request *r, struct entries *entries)
+/* By sorting, since a body may have a great many. The list is not the arena's: it may be made again and again. */
+static bool collect(ghttp_request *r, struct entries *entries)
 {
     size_t room = r->custom_fields.count + r->form_fields.count + r->query_fields.count + r->router_fields.count;
     room += r->members ? (size_t)cJSON_GetArraySize(r->members) : 0;
-    entries->items = gf_arena_alloc(r->arena, room * sizeof(*entries->items));
+    entries->items = calloc(room + 1, sizeof(*entries->items));
     if (!entries->items)
-        return;
+        return false;
     add_fields(entries, 0, &r->custom_fields);
     add_fields(entries, 1, &r->form_fields);
     add_members(entries, 2, r->members);
     add_fields(entries, 3, &r->query_fields);
     add_fields(entries, 4, &r->router_fields);
     qsort(entries->items, entries->count, sizeof(*entries->items), compare_names);
-    choose(r, entries);
+    if (!choose(r, entries))
+        return false;
     qsort(entries->items, entries->count, sizeof(*entries->items), compare_numbers);
+    return true;
 }
 
 size_t ghttp_request_each_param(ghttp_request *r, ghttp_pair *fn, void *arg)
@@ -141,12 +152,16 @@ size_t ghttp_request_each_param(ghttp_request *r, ghttp_pair *fn, void *arg)
     bool goes_on = fn != NULL;
     ghttp_request_query(r, NULL);
     gf_request_parse_body(r);
-    collect(r, &entries);
+    if (!collect(r, &entries)) { /* half of them would look like all */
+        (ghttp_response_fail)(r, "no memory to go through the parameters");
+        goes_on = false;
+    }
     for (size_t i = 0; i < entries.count && goes_on; i++) {
         if (!entries.items[i].counts)
             continue;
         count++;
         goes_on = fn(entries.items[i].name, entries.items[i].value, arg);
     }
+    free(entries.items);
     return count;
 }

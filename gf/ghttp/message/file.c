@@ -346,7 +346,7 @@ int ghttp_response_serve_content(ghttp_request *r, const void *data, size_t size
 {
     struct gf_file file = {.fd = -1, .name = name ? name : "", .unversioned = true};
 
-    if (r->response.sent)
+    if (gf_response_is_settled(r))
         return -EALREADY;
     if ((!data && size > 0) || size > PTRDIFF_MAX)
         return gf_file_refuse(r, -EINVAL);

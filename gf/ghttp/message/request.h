@@ -96,7 +96,7 @@ struct ghttp_request {
     bool secure;
     const struct gf_proxies *proxies;     /* whose word on where it comes from counts; NULL: nobody's */
     const struct gf_error_log *error_log; /* who hears what went wrong with it; NULL: the log */
-    const char *version;                  /* of the protocol, in the connection's memory; NULL: not read yet */
+    const char *version;                  /* of the protocol; NULL: not read yet */
     int64_t began_ms;                     /* the first line is in, CLOCK_MONOTONIC; 0: it is not */
     struct sockaddr_storage peer;
     socklen_t peer_size;

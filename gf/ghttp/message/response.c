@@ -320,13 +320,7 @@ int ghttp_response_set_header(ghttp_request *r, const char *name, const char *va
  * another by a browser. */
 static bool is_single(const char *name)
 {
-    static const char *const names[] = {"Content-Type",
-                                        "Content-Disposition",
-                                        "Content-Location",
-                                        "Content-Range",
-                                        "Location",
-                                        "ETag",
-                                        "Last-Modified",
+    static const char *const names[] = {"Location",
                                         "Expires",
                                         "Age",
                                         "Retry-After",
@@ -341,7 +335,7 @@ static bool is_single(const char *name)
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (gf_ascii_equal(name, names[i]))
             return true;
-    return false;
+    return gf_body_headers_have(name); /* which those who take the body aside rely on; lists fit one value */
 }
 
 int ghttp_response_add_header(ghttp_request *r, const char *name, const char *value)

@@ -46,8 +46,7 @@ static int keep_wire(struct ghttp_request *twin)
         *field = (struct gf_field){.name = name, .value = value};
     }
     twin->method = gf_arena_strdup(twin->arena, twin->method);
-    twin->version = gf_arena_strdup(twin->arena, twin->version ? twin->version : "");
-    return twin->method && twin->version ? 0 : -ENOMEM;
+    return twin->method ? 0 : -ENOMEM;
 }
 
 /* ---- one becomes two, and two one ---- */

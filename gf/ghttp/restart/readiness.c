@@ -78,19 +78,22 @@ static int open_predecessor(void)
     return fd;
 }
 
-/* Takes the word from the channel; whatever else came belongs to those who hear it later. -EPIPE: the channel has
- * ended. */
+/* -EAGAIN: it is not there yet; -EPIPE: the channel has ended. What else is said before it is for nobody. */
 static int hear_accept(int channel)
 {
     struct cJSON *message = NULL;
-    int result = gf_channel_peek(channel, &message);
+    int result = gf_channel_receive(channel, &message, NULL, NULL);
     const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "type"));
     bool is_accept = type && !strcmp(type, "accept");
 
     cJSON_Delete(message);
-    if (is_accept && !gf_channel_receive(channel, &message, NULL, NULL))
-        cJSON_Delete(message);
-    return result == -EPIPE ? -EPIPE : 0;
+    return is_accept ? 0 : result == -EPIPE ? -EPIPE : -EAGAIN;
+}
+
+/* fds: the channel, -1 once it has ended, and the old process's end. */
+static bool has_gone(const struct pollfd fds[2])
+{
+    return fds[1].revents || (fds[0].fd < 0 && getppid() != gproc_ppid());
 }
 
 /*
@@ -102,26 +105,24 @@ static int wait_for_accept(void)
 {
     struct pollfd fds[2] = {{.fd = gf_predecessor_fd(), .events = POLLIN},
                             {.fd = open_predecessor(), .events = POLLIN}};
-    int64_t until = gf_machine_now_ms() + ACCEPT_TIMEOUT_MS;
-    int result = -EAGAIN;
+    int64_t until = gf_machine_now_ms() + ACCEPT_TIMEOUT_MS, left;
+    int end_fd = fds[1].fd, result = -EAGAIN;
 
-    while (result == -EAGAIN) {
-        int64_t left = until - gf_machine_now_ms();
-
-        if (fds[0].fd < 0 && getppid() != gproc_ppid())
-            result = -EPIPE;
-        else if (left <= 0)
-            result = -ETIMEDOUT;
-        else if (poll(fds, 2, (int)left) > 0 && fds[0].revents && !hear_accept(fds[0].fd))
-            result = 0;
-        else if (fds[0].revents)
+    while (result == -EAGAIN && (left = until - gf_machine_now_ms()) > 0) {
+        if (poll(fds, 2, (int)left) <= 0)
+            continue;
+        if (fds[0].revents)
+            result = hear_accept(fds[0].fd);
+        if (result == -EPIPE) {
             fds[0].fd = -1; /* poll() passes it over from now on */
-        else if (fds[1].revents)
+            result = -EAGAIN;
+        }
+        if (result == -EAGAIN && has_gone(fds))
             result = -EPIPE;
     }
-    if (fds[1].fd >= 0)
-        close(fds[1].fd);
-    return result;
+    if (end_fd >= 0)
+        close(end_fd);
+    return result == -EAGAIN ? -ETIMEDOUT : result;
 }
 
 /* The process before this one waits for our word. */

@@ -188,7 +188,7 @@ size_t ghttp_session_each(ghttp_request *r, ghttp_pair *fn, void *arg)
 {
     const struct gf_session *session = find_session(r);
     size_t count = 0;
-    bool goes_on = true;
+    bool goes_on = fn != NULL;
 
     for (struct gf_session_entry *entry = session ? session->entries : NULL; entry && goes_on; entry = entry->next) {
         if (!entry->value)
