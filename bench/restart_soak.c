@@ -47,6 +47,16 @@ static void print_latency(const struct soak_outcome *o)
                (double)o->inside.max_us / 1000);
 }
 
+/* Of the slow kinds: an exchange goes over a restart and more, so that there is no outside. */
+static void print_whole(const struct soak_outcome *o)
+{
+    const struct latency *l = &o->result.latency;
+
+    if (o->present && !(o->inside.count + o->outside.count) && l->count)
+        printf("  %-24s %10.0f %9.0f %9.0f\n", o->name, (double)latency_percentile(l, 0.5) / 1000,
+               (double)latency_percentile(l, 0.99) / 1000, (double)l->max_us / 1000);
+}
+
 static void print_generations(const struct soak_result *r)
 {
     printf("\n  %10s %8s %12s %12s %8s %20s %8s %8s\n", "generation", "pid", "resident KiB", "descriptors", "threads",
@@ -76,7 +86,7 @@ static const char *met(bool is_met)
 
 static void print_requirements(const struct soak_result *r)
 {
-    const struct generation *second = &r->looks[0], *last = &r->looks[SOAK_LOOKS - 1];
+    const struct generation *second = &r->looks[SOAK_SECOND], *last = &r->looks[SOAK_LAST];
     uint64_t failures = soak_outcomes_failures(r->outcomes), closed = soak_outcomes_closed(r->outcomes);
 
     printf("requirement: no request fails: %" PRIu64 " of %" PRIu64 " requests failed in %d restarts: %s\n", failures,
@@ -106,6 +116,9 @@ static void print_soak(const struct soak_result *r, int pause_ms)
            "during restarts: p50   p99   max");
     for (int i = 0; i < SOAK_KINDS; i++)
         print_latency(&r->outcomes[i]);
+    printf("\n  %-24s %30s\n", "milliseconds of slow ones", "p50       p99       max");
+    for (int i = 0; i < SOAK_KINDS; i++)
+        print_whole(&r->outcomes[i]);
     print_generations(r);
     if (r->lost_sight)
         printf("  after %d restarts no client saw the new process within 5 s\n", r->lost_sight);
@@ -173,6 +186,11 @@ static int compare_nginx(struct compared *c, struct nginx *n, int upgrades, int 
     return error;
 }
 
+static double closed_per_upgrade(const struct compared *c, enum soak_kind kind)
+{
+    return c->upgrades ? (double)c->outcomes[kind].closed / c->upgrades : 0;
+}
+
 static void print_compared_kind(const struct compared both[2], enum soak_kind kind)
 {
     for (int i = 0; i < 2; i++) {
@@ -180,9 +198,23 @@ static void print_compared_kind(const struct compared both[2], enum soak_kind ki
 
         printf("  %-12s %-6s %9d %9" PRIu64 " %9" PRIu64 " %8" PRIu64 " %10" PRIu64 " %13.2f %9.2f %9.2f\n", o->name,
                both[i].name, both[i].upgrades, o->result.requests, o->result.failures, o->result.announced,
-               o->result.closed_idle, both[i].upgrades ? (double)o->closed / both[i].upgrades : 0.0,
+               o->result.closed_idle, closed_per_upgrade(&both[i], kind),
                (double)latency_percentile(&o->inside, 0.5) / 1000, (double)latency_percentile(&o->inside, 0.99) / 1000);
     }
+}
+
+/* nginx's number for one of gf's: above 1 is better for gf. */
+static void print_ratio(const struct compared both[2], enum soak_kind kind)
+{
+    const struct soak_outcome *gf = &both[0].outcomes[kind], *nginx = &both[1].outcomes[kind];
+    double gf_us = (double)latency_percentile(&gf->inside, 0.99);
+    double nginx_us = (double)latency_percentile(&nginx->inside, 0.99);
+
+    if (gf_us > 0 && nginx_us > 0)
+        printf("  ratio nginx : gf, %s: p99 during upgrades %.2f; failures %" PRIu64 " : %" PRIu64
+               "; kept connections closed per upgrade %.1f : %.1f\n",
+               gf->name, nginx_us / gf_us, nginx->result.failures, gf->result.failures,
+               closed_per_upgrade(&both[1], kind), closed_per_upgrade(&both[0], kind));
 }
 
 static void print_compared(const struct compared both[2], const char *version)
@@ -195,6 +227,8 @@ static void print_compared(const struct compared both[2], const char *version)
            "meanwhile", "meanwhile");
     print_compared_kind(both, SOAK_KEPT_HTTP);
     print_compared_kind(both, SOAK_FRESH_HTTP);
+    print_ratio(both, SOAK_KEPT_HTTP);
+    print_ratio(both, SOAK_FRESH_HTTP);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < SOAK_KINDS; k++)
             if (both[i].outcomes[k].present && both[i].outcomes[k].result.failure[0][0])

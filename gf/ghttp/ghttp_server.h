@@ -42,7 +42,7 @@ GF_API int ghttp_server_run(ghttp_server *s);
 /**
  * Stops this server: closes its ports, lets the requests in flight finish (at most
  * `gracefulShutdownTimeout`). The other servers of the process go on. Returns at once.
- * @return 0, or -EINVAL when it does not run.
+ * @return 0; -EINVAL when it does not run; -EBUSY while a restart is under way, which starts it anew.
  * Thread: any thread, handlers included.
  */
 GF_API int ghttp_server_shutdown(ghttp_server *s);

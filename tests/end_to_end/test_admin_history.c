@@ -19,6 +19,7 @@
 #define IDLE_CLIENTS 10
 #define FIRST_SLEEPERS 6 /* so many that each worker has some */
 #define SLEEPERS 25
+#define WAITING 7 /* clients whom nobody lets in */
 
 static struct rig rig;
 
@@ -122,8 +123,11 @@ static void expect_drain(const cJSON *status, pid_t pid, unsigned moved, unsigne
     char message[256];
 
     snprintf(message, sizeof(message), "process %d %s: %u connection%s moved, %u closed with notice, 0 raced, %u cut",
-             (int)pid, is_true(predecessor, "gone") ? "has drained and gone" : "drains", moved, moved == 1 ? "" : "s",
-             closed, cut);
+             (int)pid,
+             is_true(predecessor, "gone")                      ? "has drained and gone"
+             : !strcmp(text(predecessor, "state"), "watching") ? "watches over this one and drains"
+                                                               : "drains",
+             moved, moved == 1 ? "" : "s", closed, cut);
     cr_expect(eq(dbl, number(predecessor, "pid"), pid));
     cr_expect(eq(dbl, number(predecessor, "moved"), moved));
     cr_expect(eq(dbl, number(predecessor, "closed"), closed));
@@ -180,13 +184,14 @@ Test(admin_history, counts_the_connections_that_move)
     status = ask_status();
     cr_expect(cJSON_IsNull(get(status, "predecessor")));
     cr_expect(zero(int, cJSON_GetArraySize(get(status, "history"))));
-    cr_expect(is_true(status, "tls"));
+    cr_expect(eq(str, text(status, "tls"), "new"));
     cJSON_Delete(status);
     for (int i = 0; i < IDLE_CLIENTS; i++)
         clients[i] = connect_and_ask(&rig.http);
     cr_assert(gt(int, rig_restart_by_signal(&rig), 0)); /* which needs no connection itself */
     status = wait_for(all_have_moved);
     expect_drain(status, old, IDLE_CLIENTS, 0, 0);
+    cr_expect(eq(str, text(status, "tls"), "kept"));
     cr_expect(eq(dbl, number(server(status, 0), "moved"), 0)); /* of this process: none */
     cJSON_Delete(status);
     status = wait_for(has_gone);
@@ -244,6 +249,7 @@ static bool one_process_drains(const cJSON *status)
 
 Test(admin_history, shows_three_generations)
 {
+    static const char *const counts[] = {"moved", "closed", "raced", "cut", "waiting"};
     struct client *clients[2];
     pid_t pids[2];
     cJSON *status;
@@ -260,7 +266,17 @@ Test(admin_history, shows_three_generations)
     status = wait_for(two_processes_drain);
     expect_drain(status, pids[1], 0, 0, 0);
     cr_expect(eq(dbl, number(get(get(status, "predecessor"), "older"), "pid"), pids[0]));
-    snprintf(part, sizeof(part), "; so does process %d before it; 1 request still runs: /sleep (1, ", (int)pids[0]);
+    cr_expect(eq(str, text(get(get(status, "predecessor"), "older"), "state"), "draining"));
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+        const cJSON *count = get(get(get(status, "predecessor"), "older"), counts[i]);
+
+        cr_expect(cJSON_IsNumber(count) && count->valuedouble == 0, "%s", counts[i]);
+    }
+    snprintf(
+        part, sizeof(part),
+        "; so does process %d before it: 0 connections moved, 0 closed with notice, 0 raced, 0 cut; 1 request still "
+        "runs: /sleep (1, ",
+        (int)pids[0]);
     cr_expect(not(zero(ptr, strstr(text(get(status, "predecessor"), "message"), part))), "%s",
               text(get(status, "predecessor"), "message"));
     cJSON_Delete(status);
@@ -376,6 +392,72 @@ Test(admin_history, says_that_a_restart_was_rolled_back)
     status = wait_for(has_come_back);
     expect_row(get(status, "history"), 0, 2, second, "rolled back");
     cr_expect(not(zero(ptr, strstr(text(get(status, "last_restart"), "message"), "rolled back"))));
+    cJSON_Delete(status);
+}
+
+/* ---- the state, and who waits ------------------------------------------------------------------ */
+
+static bool is_in_state(const cJSON *status, const char *state)
+{
+    const cJSON *predecessor = get(status, "predecessor");
+
+    return cJSON_IsObject(predecessor) && !strcmp(text(predecessor, "state"), state);
+}
+
+static bool is_watched(const cJSON *status)
+{
+    return is_in_state(status, "watching");
+}
+
+static bool is_trusted(const cJSON *status)
+{
+    return is_in_state(status, "draining") && !is_true(get(status, "predecessor"), "gone");
+}
+
+Test(admin_history, tells_watching_from_draining)
+{
+    struct client *client;
+    cJSON *status;
+    pid_t old;
+
+    begin("set_gracefulProbation=2s");
+    old = rig.pid;
+    client = connect_and_sleep("GET", 6000);
+    cr_assert(zero(int, process_wait_line(rig.process, "sleeping in", WAIT_MS)));
+    cr_assert(gt(int, rig_restart_by_signal(&rig), 0));
+    status = wait_for(is_watched);
+    expect_drain(status, old, 0, 0, 0);
+    cJSON_Delete(status);
+    status = wait_for(is_trusted);
+    expect_drain(status, old, 0, 0, 0);
+    cJSON_Delete(status);
+    client_close(client);
+}
+
+/* Nobody accepts while the new process is stopped: who connects waits, is let in by the old one, and was counted. */
+Test(admin_history, counts_who_waits_for_a_process_that_hangs)
+{
+    struct client *waiting[WAITING];
+    pid_t second;
+    cJSON *status;
+    int error = 0;
+
+    begin("set_gracefulProbation=20s");
+    second = rig_restart_by_signal(&rig);
+    cr_assert(gt(int, second, 0));
+    cr_assert(zero(int, rig_stop(second)));
+    for (int i = 0; i < WAITING; i++) {
+        waiting[i] = client_connect(&rig.http, 2 * WAIT_MS);
+        cr_assert(waiting[i] != NULL);
+    }
+    cr_assert(zero(int, process_wait_line(rig.process, "and 7 clients that waited to be let in", WAIT_MS)));
+    for (int i = 0; i < WAITING; i++) {
+        cr_expect(client_get(waiting[i], "/pid", &error) != NULL, "%s", strerror(-error));
+        client_close(waiting[i]);
+    }
+    status = wait_for(has_come_back);
+    cr_expect(eq(dbl, number(get(status, "last_restart"), "waiting"), WAITING));
+    cr_expect(eq(dbl, number(cJSON_GetArrayItem(get(status, "history"), 0), "waiting"), WAITING));
     cJSON_Delete(status);
 }
 

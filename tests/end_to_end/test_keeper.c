@@ -182,6 +182,21 @@ Test(keeper, ends_as_the_process_that_serves_does, .fini = finish, .timeout = 60
     expect_exit(0);
 }
 
+/* Its program ends in order, and returns something else than what g_wait() says. */
+Test(keeper, takes_the_status_of_an_orderly_end, .fini = finish, .timeout = 60)
+{
+    begin("exit_status=5");
+    cr_assert(zero(int, kill(rig.pid, SIGTERM)));
+    expect_exit(5);
+}
+
+Test(keeper, takes_the_status_of_an_end_that_it_was_asked_for, .fini = finish, .timeout = 60)
+{
+    begin("exit_status=6");
+    cr_assert(zero(int, kill(rig.first, SIGTERM)));
+    expect_exit(6);
+}
+
 Test(keeper, ends_when_the_process_that_serves_has_nothing_to_complain_of, .fini = finish, .timeout = 60)
 {
     begin("");
@@ -211,6 +226,57 @@ Test(keeper, gives_up_when_nothing_helps, .fini = finish, .timeout = 60)
     cr_expect(zero(int, process_wait_lines(rig.process, "starting anew failed: ", 5, SOON_MS)));
     cr_expect(zero(int, process_wait_line(rig.process, "cannot open the database", SOON_MS)));
     cr_expect(zero(int, process_wait_line(rig.process, "giving up: ", SOON_MS)));
+    expect_exit(1);
+}
+
+/* Serves by a copy of the program in the rig's folder, which nobody watches over but the keeper: its pid. */
+static pid_t restart_into_copy(char path[300])
+{
+    char command[1024];
+    char *program = process_program("restart_server");
+    pid_t pid;
+
+    snprintf(path, 300, "%s/program", rig.folder);
+    snprintf(command, sizeof(command), "cp '%s' '%s'", program, path);
+    free(program);
+    cr_assert(zero(int, system(command)));
+    snprintf(command, sizeof(command), "/restart?path=%s", path);
+    cr_assert(zero(long, rig_fetch_number(&rig.http, command)));
+    pid = wait_for_other(rig.pid);
+    cr_assert(gt(int, pid, 0));
+    cr_assert(zero(int, process_wait_pid_gone(rig.pid, SOON_MS)));
+    return pid;
+}
+
+/* What is in the way may be there for a moment only, as while a file is being replaced. */
+Test(keeper, tries_again_when_there_is_no_program, .fini = finish, .timeout = 60)
+{
+    char path[300], away[320];
+    pid_t crashed;
+
+    begin("");
+    crashed = restart_into_copy(path);
+    snprintf(away, sizeof(away), "%s.away", path);
+    cr_assert(zero(int, rename(path, away)));
+    process_mark(rig.process);
+    cr_assert(zero(int, kill(crashed, SIGKILL)));
+    cr_expect(zero(int, process_wait_line(rig.process, "starting anew failed: cannot start", SOON_MS)));
+    cr_assert(zero(int, rename(away, path)));
+    cr_expect(gt(int, wait_for_other(crashed), 0));
+    cr_assert(zero(int, kill(rig.first, SIGTERM)));
+    expect_exit(0);
+}
+
+Test(keeper, gives_up_when_there_is_no_program_for_good, .fini = finish, .timeout = 60)
+{
+    char path[300];
+    pid_t crashed;
+
+    begin("");
+    crashed = restart_into_copy(path);
+    cr_assert(zero(int, unlink(path)));
+    cr_assert(zero(int, kill(crashed, SIGKILL)));
+    cr_expect(zero(int, process_wait_lines(rig.process, "starting anew failed: cannot start", 5, SOON_MS)));
     expect_exit(1);
 }
 

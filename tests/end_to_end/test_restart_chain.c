@@ -7,8 +7,12 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static struct rig rig;
 static struct client *client;
@@ -96,4 +100,56 @@ Test(restart_chain, connection_goes_on_after_restarts_in_a_row, .fini = finish, 
     for (int i = 0; i < 2; i++)
         cr_assert(gt(int, rig_restart_by_signal(&rig), 0));
     expect_end_of_sleep();
+}
+
+/* ---- one that hangs ---------------------------------------------------------------------------------------------- */
+
+/* It hears no word any more: it is cut, counted, and restarts go on. */
+Test(restart_chain, the_oldest_hangs, .fini = finish, .timeout = 120)
+{
+    char *body = NULL;
+
+    begin_sleep(60000);
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    usleep(700000); /* its probation has ended, and it has said what it waits for */
+    cr_assert(zero(int, rig_stop(rig.first)));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_assert(not(zero(int, process_wait_pid_gone(rig.first, 0))));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_expect(zero(int, process_wait_pid_gone(rig.first, 1000)));
+    cr_expect(zero(int, process_wait_line(rig.process, "too many processes: process ", 1000)));
+    cr_assert(eq(int, rig_page(&rig, "/status", &body), 200));
+    cr_expect(not(zero(ptr, strstr(body, "was killed, with 1 requests in flight"))), "%s", body);
+    free(body);
+    for (int i = 0; i < 3; i++)
+        cr_expect(gt(int, rig_restart_by_api(&rig), 0), "restart %d", i);
+    cr_expect(zero(int, rig_wait_processes(&rig, 1, 20000)), "%d", rig_count_processes(&rig));
+}
+
+/* Two of them, one behind the other. */
+Test(restart_chain, all_before_the_last_hang, .fini = finish, .timeout = 120)
+{
+    cr_assert(zero(int, rig_begin(&rig, "set_gracefulProbation=30s")));
+    for (int i = 0; i < 2; i++) {
+        pid_t old = rig.pid;
+
+        cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+        cr_assert(zero(int, rig_stop(old)));
+    }
+    cr_expect(eq(int, rig_count_processes(&rig), 3));
+    for (int i = 0; i < 2; i++)
+        cr_expect(gt(int, rig_restart_by_api(&rig), 0), "restart %d", i);
+    cr_expect(le(int, rig_count_processes(&rig), 3));
+}
+
+/* The first process is to stay: it is never killed. */
+Test(restart_chain, a_keeper_to_be_hangs, .fini = finish, .timeout = 120)
+{
+    cr_assert(zero(int, rig_begin(&rig, "set_stablePid=true\nset_gracefulProbation=30s")));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_assert(zero(int, rig_stop(rig.first)));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_expect(eq(long, rig_restart_by_api(&rig), -EBUSY));
+    cr_assert(zero(int, kill(rig.first, SIGCONT)));
+    cr_expect(not(zero(int, process_wait_pid_gone(rig.first, 0))));
 }

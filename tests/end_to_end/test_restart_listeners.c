@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -443,19 +444,78 @@ Test(restart_listeners, a_failed_restart_leaves_the_unix_socket, .fini = finish,
     cr_expect(eq(long, rig_fetch_number(&target, "/pid"), rig.pid));
 }
 
+/* A Unix socket beside the first server's port. */
+static void begin_with_socket(char path[300], const char *lines)
+{
+    char settings[512];
+
+    cr_assert(zero(int, rig_init(&rig)));
+    snprintf(path, 300, "%s/server.sock", rig.folder);
+    snprintf(settings, sizeof(settings), "%s\naddress_1=127.0.0.1:%d,unix:%s", lines, rig.port, path);
+    cr_assert(zero(int, rig_settings(&rig, settings)));
+    cr_assert(zero(int, rig_start(&rig)));
+}
+
+static int wait_for_no_file(const char *path)
+{
+    for (int waited = 0; !access(path, F_OK); waited += 10) {
+        if (waited >= 10000)
+            return -ETIMEDOUT;
+        usleep(10000);
+    }
+    return 0;
+}
+
 /* The new program no longer has it: nobody finds a dead file. */
 Test(restart_listeners, a_dropped_unix_socket_is_removed, .fini = finish, .timeout = 60)
 {
-    char path[300], settings[512];
-    struct stat status;
+    char path[300];
 
-    cr_assert(zero(int, rig_init(&rig)));
-    snprintf(path, sizeof(path), "%s/server.sock", rig.folder);
-    snprintf(settings, sizeof(settings), "address_1=127.0.0.1:%d,unix:%s", rig.port, path);
-    cr_assert(zero(int, rig_settings(&rig, settings)));
-    cr_assert(zero(int, rig_start(&rig)));
-    cr_expect(zero(int, stat(path, &status)));
+    begin_with_socket(path, "");
+    cr_expect(zero(int, access(path, F_OK)));
     restart_into(NULL);
-    cr_expect(zero(int, process_wait_pid_gone(rig.first, 10000)));
-    cr_expect(lt(int, stat(path, &status), 0), "the file is left behind");
+    cr_expect(zero(int, wait_for_no_file(path)), "the file is left behind");
+}
+
+/* Or it ends before anybody has trusted it: the old process does not come back then. */
+Test(restart_listeners, a_dropped_unix_socket_is_removed_at_an_early_end, .fini = finish, .timeout = 60)
+{
+    char path[300];
+
+    begin_with_socket(path, "set_gracefulProbation=30s");
+    restart_into(NULL);
+    cr_expect(zero(int, access(path, F_OK)));
+    cr_assert(zero(int, kill(rig.pid, SIGTERM)));
+    cr_expect(zero(int, process_wait_end(rig.process, 10000)));
+    cr_expect(zero(int, wait_for_no_file(path)), "the file is left behind");
+}
+
+/* The process that had it comes back: its clients find it where it was. */
+Test(restart_listeners, a_dropped_unix_socket_outlives_a_rollback, .fini = finish, .timeout = 60)
+{
+    char path[300];
+    struct transport_target target = {.unix_path = path};
+
+    begin_with_socket(path, "set_gracefulProbation=30s");
+    restart_into(NULL);
+    cr_assert(zero(int, kill(rig.pid, SIGKILL)));
+    cr_assert(zero(int, process_wait_line(rig.process, "rolled back", 10000)));
+    cr_expect(eq(long, rig_fetch_number(&target, "/pid"), rig.first));
+}
+
+/* Another program has taken the path meanwhile: its file is not ours to remove. */
+Test(restart_listeners, a_dropped_unix_socket_is_removed_only_if_it_is_the_same, .fini = finish, .timeout = 60)
+{
+    char path[300];
+    FILE *file;
+
+    begin_with_socket(path, "set_gracefulProbation=1s");
+    restart_into(NULL);
+    cr_assert(zero(int, unlink(path)));
+    file = fopen(path, "we");
+    cr_assert(not(zero(ptr, file)));
+    fclose(file);
+    cr_assert(zero(int, process_wait_pid_gone(rig.first, 10000)));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0)); /* what the old one has said last has been heard before that */
+    cr_expect(zero(int, access(path, F_OK)));
 }

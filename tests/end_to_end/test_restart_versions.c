@@ -9,6 +9,7 @@
 #include <criterion/new/assert.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct rig rig;
 static struct load *load;
@@ -37,11 +38,29 @@ Test(restart_versions, another_version_is_refused_with_a_reason, .fini = finish,
     for (int i = 0; i < 2; i++) {
         process_mark(rig.process);
         cr_assert(zero(int, kill(rig.first, SIGUSR1)));
-        cr_expect(zero(int, process_wait_line(rig.process, "speaks another version of the restart protocol", 10000)));
+        cr_expect(zero(int, process_wait_line(rig.process, "speaks version 2 of the restart protocol", 10000)));
         cr_expect(zero(int, process_wait_line(rig.process, "server restart failed: it reports: ", 10000)));
         cr_expect(eq(int, rig_ask_pid(&rig), rig.first));
     }
     load_stop(load);
     cr_expect(zero(u64, load_result(load)->failures));
     cr_expect(zero(u64, load_result(load)->closed_idle));
+}
+
+/* The new one does not mind, and says that it is ready: the old one minds. */
+Test(restart_versions, a_ready_of_another_version_is_refused_with_a_reason, .fini = finish, .timeout = 60)
+{
+    char *body = NULL;
+
+    cr_assert(zero(int, rig_begin(&rig, "")));
+    cr_assert(zero(int, rig_settings(&rig, "fault=late_version")));
+    cr_expect(eq(int, rig_page(&rig, "/restart", &body), 502));
+    cr_assert(not(zero(ptr, body)));
+    cr_expect(not(zero(ptr, strstr(body, "speaks version 7 of the restart protocol, this process is of one that speaks "
+                                         "version 1"))),
+              "%s", body);
+    free(body);
+    cr_expect(eq(int, rig_ask_pid(&rig), rig.first));
+    cr_assert(zero(int, rig_settings(&rig, "")));
+    cr_expect(gt(int, rig_restart_by_api(&rig), 0));
 }

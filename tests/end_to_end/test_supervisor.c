@@ -296,6 +296,26 @@ Test(supervisor, gives_sockets, .fini = finish, .timeout = 60)
     cr_expect(zero(int, access(path, F_OK)), "the manager's file is the manager's");
 }
 
+/* The new program does not want it any more: that says nothing about what the manager wants. */
+Test(supervisor, gives_a_socket_that_is_dropped, .fini = finish, .timeout = 60)
+{
+    char sockets[400], settings[400], path[300];
+
+    prepare("", false, NULL);
+    snprintf(path, sizeof(path), "%s/socket", rig.folder);
+    snprintf(sockets, sizeof(sockets), "127.0.0.1:%d,unix:%s", rig.port, path);
+    snprintf(settings, sizeof(settings), "set_gracefulProbation=100ms\naddress_2=unix:%s", path);
+    cr_assert(zero(int, rig_settings(&rig, settings)));
+    activate(sockets, "web:local");
+    cr_assert(zero(int, rig_start(&rig)));
+    cr_assert(zero(int, rig_settings(&rig, "set_gracefulProbation=100ms\naddress_2=")));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_expect(zero(int, process_wait_line(rig.process, "no longer listens on [unix:", SOON_MS)));
+    cr_expect(zero(int, rig_wait_processes(&rig, 1, SOON_MS)));
+    cr_expect(zero(int, process_stop(rig.process)));
+    cr_expect(zero(int, access(path, F_OK)), "the manager's file is the manager's");
+}
+
 /* What it gives and nobody wants is only said. */
 Test(supervisor, gives_a_socket_too_many, .fini = finish, .timeout = 60)
 {
@@ -439,4 +459,16 @@ Test(supervisor, keeps_no_sockets_that_were_dropped, .fini = finish, .timeout = 
     cr_assert(zero(int, manager_wait(manager, rig.pid, "FDSTOREREMOVE=1", SOON_MS, NULL)));
     snprintf(line, sizeof(line), "FDNAME=gf,s2,http,127.0.0.1;%d", rig.second_port);
     cr_expect(eq(int, manager_count(manager, rig.pid, line), 1));
+}
+
+/* As long as the process that has it may come back, it is to be found again after a crash. */
+Test(supervisor, keeps_sockets_until_their_drop_is_final, .fini = finish, .timeout = 60)
+{
+    begin("set_systemdFdStore=on\nset_gracefulProbation=30s", false);
+    cr_assert(zero(int, rig_settings(&rig, "set_systemdFdStore=on\nset_gracefulProbation=100ms\naddress_2=")));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_assert(zero(int, manager_wait(manager, rig.pid, "READY=1", SOON_MS, NULL)));
+    cr_assert(zero(int, kill(rig.pid, SIGKILL)));
+    cr_assert(zero(int, manager_wait(manager, rig.first, "MAINPID=", SOON_MS, NULL)));
+    cr_expect(zero(int, manager_count(manager, 0, "FDSTOREREMOVE=1")));
 }

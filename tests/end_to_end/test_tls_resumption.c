@@ -3,6 +3,7 @@
  * ticket, and the key shows up nowhere.
  */
 #include "tests/support/client.h"
+#include "tests/support/port.h"
 #include "tests/support/rig.h"
 
 #include <criterion/criterion.h>
@@ -81,6 +82,40 @@ Test(tls_resumption, tls_1_3, .fini = finish, .timeout = 60)
 Test(tls_resumption, tls_1_2, .fini = finish, .timeout = 60)
 {
     resume_in_each_generation("NORMAL:-VERS-ALL:+VERS-TLS1.2");
+}
+
+/* Its clients know the server by its address, not by the name that the program has for it. */
+Test(tls_resumption, under_another_name, .fini = finish, .timeout = 60)
+{
+    struct session session;
+    char *body = NULL;
+
+    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    cr_expect(not(ask(NULL, NULL, &session)));
+    cr_assert(zero(int, rig_settings(&rig, "name_1=renamed")));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_expect(ask(NULL, &session, NULL));
+    cr_assert(eq(int, rig_page(&rig, "/status", &body), 200));
+    cr_expect(not(zero(ptr, strstr(body, "\"tls\":\"kept\""))), "%s", body);
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0)); /* and from there under that name */
+    cr_expect(ask(NULL, &session, NULL));
+    free(body);
+    free(session.data);
+}
+
+/* At an address that it did not have before, a server has no clients of before. */
+Test(tls_resumption, at_another_address, .fini = finish, .timeout = 60)
+{
+    char settings[128], *body = NULL;
+    int port = free_port();
+
+    cr_assert(zero(int, rig_begin(&rig, NULL)));
+    snprintf(settings, sizeof(settings), "name_1=renamed\nhttps_1=127.0.0.1:%d", port);
+    cr_assert(zero(int, rig_settings(&rig, settings)));
+    cr_assert(gt(int, rig_restart_by_api(&rig), 0));
+    cr_assert(eq(int, rig_page(&rig, "/status", &body), 200));
+    cr_expect(not(zero(ptr, strstr(body, "\"tls\":\"new\""))), "%s", body);
+    free(body);
 }
 
 /* ---- secrecy ----------------------------------------------------------------------------------------------------- */

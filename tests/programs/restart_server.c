@@ -8,6 +8,7 @@
  *   certificate, key             PEM files, for https_1
  *   graceful                     default true; any other setting of both servers by set_<key>
  *   delay_ms, between_delay_ms, late_delay_ms   slept before the servers start, between them, and after
+ *   exit_status                  of main(), where g_wait() gives 0
  *   fault                        see fail_early() and fail_late(): how this generation does not become ready
  */
 #include <gf/gf.h>
@@ -160,6 +161,32 @@ static void facts(ghttp_request *r)
                             getcwd(folder, sizeof(folder)));
 }
 
+/* Writes a text to standard error, "times" lines of it; by a child of its own where it is to come "later_ms" later. */
+static void say_aloud(ghttp_request *r)
+{
+    const char *text = ghttp_request_get(r, "text"), *later = ghttp_request_get(r, "later_ms");
+    char script[256];
+    char *arguments[] = {"sh", "-c", script, NULL};
+    pid_t child = 0;
+
+    text = text ? text : "";
+    for (long i = ghttp_request_get_int(r, "times", 1); i > 0 && !later; i--)
+        fprintf(stderr, "%s\n", text);
+    if (later) {
+        snprintf(script, sizeof(script), "sleep %ld.%03ld; echo %.100s >&2", atol(later) / 1000, atol(later) % 1000,
+                 text);
+        posix_spawnp(&child, "sh", NULL, NULL, arguments, environ);
+    }
+    ghttp_response_writefln(r, "%d", (int)child);
+}
+
+/* As an assertion that fails. */
+static void crash(ghttp_request *r)
+{
+    fprintf(stderr, "%s\n", ghttp_request_get(r, "text"));
+    abort();
+}
+
 /* How the program is, by its settings. */
 static void health(ghttp_request *r)
 {
@@ -220,6 +247,8 @@ static void talk(void)
 /* In whatever state the program is: before its servers start, or (late_) after that and before g_wait(). */
 static void fail_as(const char *fault)
 {
+    char word[128];
+
     if (!strcmp(fault, "exit0")) {
         _exit(0);
     } else if (!strcmp(fault, "exit1")) {
@@ -238,6 +267,10 @@ static void fail_as(const char *fault)
         hang();
     } else if (!strcmp(fault, "garbage")) {
         say("\x01\xff{{{ no message");
+        hang();
+    } else if (!strcmp(fault, "version")) {
+        snprintf(word, sizeof(word), "{\"type\":\"ready\",\"pid\":%d,\"version\":7}", (int)getpid());
+        say(word);
         hang();
     } else if (!strcmp(fault, "lie")) {
         say("{\"type\":\"ready\",\"pid\":1,\"version\":1}");
@@ -291,10 +324,10 @@ static void bind_all(ghttp_server *s)
     static const struct {
         const char *pattern;
         ghttp_handler *handler;
-    } routes[] = {{"/", hello},          {"/name", name},          {"/pid", pid},       {"/echo", echo},
-                  {"/sleep", slow},      {"/spawn", spawn},        {"/counts", counts}, {"/facts", facts},
-                  {"/restart", restart}, {"/shutdown", shut_down}, {"/health", health}, {"/variable", get_variable},
-                  {"/exit", end_at_once}};
+    } routes[] = {{"/", hello},           {"/name", name},          {"/pid", pid},       {"/echo", echo},
+                  {"/sleep", slow},       {"/spawn", spawn},        {"/counts", counts}, {"/facts", facts},
+                  {"/restart", restart},  {"/shutdown", shut_down}, {"/health", health}, {"/variable", get_variable},
+                  {"/exit", end_at_once}, {"/say", say_aloud},      {"/crash", crash}};
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++)
         ghttp_server_bind(s, routes[i].pattern, routes[i].handler);
@@ -330,6 +363,7 @@ static int start_second(void)
 int main(void)
 {
     bool goes_on;
+    int status;
 
     read_settings();
     goes_on = !strcmp(setting("fault", ""), "goes_on"); /* as a program that looks at no result */
@@ -342,5 +376,6 @@ int main(void)
         return 1;
     sleep_ms(atol(setting("late_delay_ms", "0")));
     fail_late();
-    return g_wait();
+    status = g_wait();
+    return status ? status : atoi(setting("exit_status", "0"));
 }

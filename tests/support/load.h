@@ -22,6 +22,9 @@ enum {
     LOAD_REQUEST_MAX = 64 << 10,
 };
 
+/* Behind it a failure has the beginning of the answer before on its connection, where there was one. */
+#define LOAD_ANSWERED_LAST "; answered last: "
+
 struct load_options {
     struct transport_target target; /* its strings must live until load_free() */
     int threads;                    /* 0: one */

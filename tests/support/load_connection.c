@@ -34,6 +34,7 @@ static void drop(struct load_connection *c)
     transport_free(c->transport);
     c->transport = NULL;
     c->used = 0;
+    c->last[0] = 0;
 }
 
 static void rest(struct load_connection *c, uint64_t us)
@@ -54,7 +55,9 @@ __attribute__((format(printf, 4, 0))) static void describe(struct load_connectio
                      (int)(line < 100 ? line : 100), request, c->used ? "number" : "first,",
                      (unsigned long long)c->used + 1, c->sent, c->size, c->answer.received);
     if (n > 0 && (size_t)n < size)
-        vsnprintf(out + n, size - (size_t)n, format, arguments);
+        n += vsnprintf(out + n, size - (size_t)n, format, arguments);
+    if (n > 0 && (size_t)n < size && c->last[0])
+        snprintf(out + n, size - (size_t)n, LOAD_ANSWERED_LAST "%s", c->last);
 }
 
 /* Counts a failure and starts anew with another connection. */
@@ -100,6 +103,8 @@ static void succeed(struct load_connection *c)
         pthread_mutex_unlock(&l->lock);
     }
     c->used++;
+    snprintf(c->last, sizeof(c->last), "%.*s", c->answer.body ? (int)strcspn(c->answer.body, "\n") : 0,
+             c->answer.body ? c->answer.body : "");
     if (!c->answer.keep_alive && !l->options.fresh)
         atomic_fetch_add(&l->announced, 1);
     if (l->options.target.tls && (c->used == 1 || !c->answer.keep_alive)) {

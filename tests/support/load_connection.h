@@ -61,6 +61,7 @@ struct load_connection {
     char *own_request; /* where each is different */
     size_t size, sent;
     struct answer answer;
+    char last[24]; /* how the answer before on this transport begins */
     void *session; /* TLS, to be resumed */
     size_t session_size;
 };

@@ -304,6 +304,37 @@ pid_t rig_find_child(pid_t parent)
     return found;
 }
 
+static bool has_stopped(pid_t pid)
+{
+    char path[64], task[320];
+    struct process_facts facts;
+    struct dirent *entry;
+    bool stopped = true;
+    DIR *folder;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    folder = opendir(path);
+    while (folder && stopped && (entry = readdir(folder))) {
+        snprintf(task, sizeof(task), "%d/task/%.200s", (int)pid, entry->d_name);
+        stopped = !isdigit((unsigned char)entry->d_name[0]) || !read_facts(task, &facts) || facts.state == 'T';
+    }
+    if (folder)
+        closedir(folder);
+    return stopped;
+}
+
+int rig_stop(pid_t pid)
+{
+    if (kill(pid, SIGSTOP) < 0)
+        return -errno;
+    for (int waited = 0; !has_stopped(pid); waited++) {
+        if (waited >= 10000)
+            return -ETIMEDOUT;
+        usleep(1000);
+    }
+    return 0;
+}
+
 int rig_wait_processes(const struct rig *rig, int wanted, int timeout_ms)
 {
     for (int waited = 0; rig_count_processes(rig) != wanted; waited += 20) {

@@ -62,6 +62,9 @@ int rig_count_zombies(pid_t parent);
 int rig_wait_reaped(pid_t parent, int timeout_ms);
 /* The child of this process that was started last; 0: it has none. */
 pid_t rig_find_child(pid_t parent);
+/* Stops this process (SIGSTOP), and waits until none of its threads runs any more: kill() returns before that. 0 or
+ * -ETIMEDOUT. */
+int rig_stop(pid_t pid);
 /* Waits until exactly so many processes of the group live. 0 or -ETIMEDOUT. */
 int rig_wait_processes(const struct rig *rig, int count, int timeout_ms);
 

@@ -166,7 +166,7 @@ static void tell_progress(struct soak *s, int done)
 
 static int restart_all(struct soak *s)
 {
-    int n = s->options->restarts, result = 0;
+    int n = s->options->restarts, result = look(s, SOAK_FIRST, 1);
 
     for (int i = 1; i <= n && !result; i++) {
         usleep((useconds_t)s->options->pause_ms * 1000);
@@ -175,11 +175,11 @@ static int restart_all(struct soak *s)
         if (!result)
             result = restart(s, i);
         if (!result && i == 1)
-            result = look(s, 0, 2);
+            result = look(s, SOAK_SECOND, 2);
         else if (!result && i == n / 2)
-            result = look(s, 1, i + 1);
+            result = look(s, SOAK_MIDDLE, i + 1);
         else if (!result && i == n)
-            result = look(s, 2, i + 1);
+            result = look(s, SOAK_LAST, i + 1);
         tell_progress(s, i);
     }
     return result;

@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { SOAK_LOOKS = 3 };
+enum { SOAK_FIRST, SOAK_SECOND, SOAK_MIDDLE, SOAK_LAST, SOAK_LOOKS };
 
 struct soak_options {
     int restarts;   /* 3 or more */
@@ -30,7 +30,7 @@ struct soak_result {
     struct latency awaited; /* how long the soak waited for the oldest generation before it asked */
     int lost_sight;         /* restarts after which no client got an answer of the new process in time */
     struct soak_outcome outcomes[SOAK_KINDS];
-    struct generation looks[SOAK_LOOKS]; /* at the second, the middle and the last one, each at the same age */
+    struct generation looks[SOAK_LOOKS]; /* at these generations, each at the same age */
     int left;                            /* processes that live after all but the last should have gone */
     double seconds;
     char warnings[8][512]; /* the first lines of the servers' logs that speak of a warning, an error or a cut */

@@ -5,12 +5,15 @@
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <gf/glog/glog.h>
 
 /* No certificate chain is as large as this. */
 #define PEM_MAX (1 << 20)
@@ -87,6 +90,19 @@ static int check_pair(const struct gf_tls *tls, const char *cert_path, const cha
     return -EINVAL;
 }
 
+/* Not to be found in swap, nor in a core dump. Where the limit of locked memory is 0 it works without, and is said
+ * once.
+ */
+static void guard_memory(void *memory, size_t size)
+{
+    static atomic_bool said;
+
+    madvise(memory, size, MADV_DONTDUMP); /* a kernel that cannot leaves it as it was */
+    if (mlock(memory, size) < 0 && !atomic_exchange(&said, true))
+        glog_warning("the key of TLS session tickets cannot be locked into memory, it may come to be in swap: %s",
+                     strerror(errno));
+}
+
 static int make_ticket_key(struct gf_tls *tls, const unsigned char *inherited)
 {
     tls->ticket_key = mmap(NULL, GF_TICKET_KEY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -94,7 +110,7 @@ static int make_ticket_key(struct gf_tls *tls, const unsigned char *inherited)
         tls->ticket_key = NULL;
         return -ENOMEM;
     }
-    mlock(tls->ticket_key, GF_TICKET_KEY_SIZE); /* where the limit is 0, it works without */
+    guard_memory(tls->ticket_key, GF_TICKET_KEY_SIZE);
     if (inherited) {
         memcpy(tls->ticket_key, inherited, GF_TICKET_KEY_SIZE);
         return 0;

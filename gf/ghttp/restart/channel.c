@@ -65,6 +65,13 @@ int gf_channel_send(int fd, const struct cJSON *message, const int *fds, size_t 
     return result;
 }
 
+bool gf_channel_is(const struct cJSON *message, const char *type)
+{
+    const char *found = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "type"));
+
+    return found && !strcmp(found, type);
+}
+
 int gf_channel_say(int fd, const char *type)
 {
     struct cJSON *message = cJSON_CreateObject();

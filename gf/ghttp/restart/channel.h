@@ -7,6 +7,7 @@
 #ifndef GF_GHTTP_RESTART_CHANNEL_H
 #define GF_GHTTP_RESTART_CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct cJSON;
@@ -23,6 +24,9 @@ int gf_channel_new(int ret_ends[2]);
 
 /* Sends a message, with descriptors that stay the caller's. 0; -EAGAIN: the peer does not read; -EPIPE: it has gone. */
 int gf_channel_send(int fd, const struct cJSON *message, const int *fds, size_t count);
+
+/* Whether a message is of this type. */
+bool gf_channel_is(const struct cJSON *message, const char *type);
 
 /* Sends a message that is no more than its type. The same results. */
 int gf_channel_say(int fd, const char *type);

@@ -87,7 +87,7 @@ static struct cJSON *make_report(void)
     for (ghttp_server *s = gf_registry_first(); s && fits; s = gf_registry_next(s))
         if (is_held_up(s))
             fits = append_running(s, text, sizeof(text));
-    return gf_history_report(text);
+    return gf_history_report(gf_graceful_state_name(M.state), M.waiting, text);
 }
 
 /* To the new process, whose page shows it; into the log when it takes long. */

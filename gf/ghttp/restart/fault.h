@@ -2,9 +2,11 @@
  * Faults on order: in a build with GF_FAULTS, and in no other, the environment variable GF_FAULT makes a process fail
  * at a step of the restart protocol, so that tests can see what the other side makes of it.
  *
- * GF_FAULT="generation:step:fault", for example "2:before-ready:abort"; generation 0 is a new process that does not
- * know its own yet. With GF_FAULT_ONCE=path, only in the process that creates that file. Faults: exit, abort, kill,
- * hang, garbage, close (the channel), nofiles (EMFILE), nomemory.
+ * GF_FAULT="generation:step:fault", for example "2:before-ready:abort", or several with commas between them; generation
+ * 0 is a new process that does not know its own yet. With GF_FAULT_ONCE=path, each only in the process that comes there
+ * first, as a file of that name and the step tells. Faults: exit, abort, kill, stop (SIGSTOP), hang (the thread),
+ * garbage, close (the channel), nofiles (EMFILE), nomemory, and these two for a second only: nofiles-briefly,
+ * nomemory-briefly.
  */
 #ifndef GF_GHTTP_RESTART_FAULT_H
 #define GF_GHTTP_RESTART_FAULT_H

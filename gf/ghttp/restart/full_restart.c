@@ -23,6 +23,7 @@
 #include "../../gproc/start.h"
 #include "../engine/engine.h"
 #include "../server/registry.h"
+#include "error_loan.h"
 #include "listeners_json.h"
 #include "machine.h"
 #include "socket_activation.h"
@@ -237,6 +238,7 @@ static void drain_to_execute(void)
 
 void gf_machine_begin_full_restart(void)
 {
+    gf_error_loan_end(); /* what is executed knows nothing of it */
     gf_machine_cease_all();
     gf_machine_drain_all(0);
     M.deadline_ms = gf_machine_now_ms() + gf_machine_longest(offsetof(struct gf_settings, graceful_shutdown_timeout));

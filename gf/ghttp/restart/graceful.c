@@ -28,6 +28,7 @@ struct gf_machine gf_machine = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                 .wake_fd = -1,
                                 .drained_fd = -1,
                                 .gone_fd = -1,
+                                .health = GF_HEALTH_NONE,
                                 .successor = {.pidfd = -1, .control = -1, .standard_error = -1}};
 
 #define M gf_machine
@@ -59,28 +60,51 @@ bool gf_machine_is_graceful(void)
     return false;
 }
 
+/* ---- requests ---- */
+
+/* What keeps it from starting a new process now, with the lock held; NULL: nothing. */
+static const char *what_it_does(void)
+{
+    if (!M.running)
+        return "without a server";
+    if (M.state != GF_GRACEFUL_SERVING)
+        return gf_graceful_state_name(M.state);
+    if (M.shutdown_asked)
+        return "shutting down";
+    return M.request ? gf_graceful_state_name(GF_GRACEFUL_STARTING) : NULL;
+}
+
+const char *gf_graceful_ask(const char *path)
+{
+    const char *why;
+
+    pthread_mutex_lock(&M.lock);
+    why = what_it_does();
+    if (!why) {
+        snprintf(M.unattended_path, sizeof(M.unattended_path), "%s", path);
+        M.unattended =
+            (struct gf_restart_request){.path = *path ? M.unattended_path : NULL, .asked_ms = gf_machine_now_ms()};
+        M.request = &M.unattended;
+    }
+    pthread_mutex_unlock(&M.lock);
+    if (!why)
+        gf_machine_wake();
+    return why;
+}
+
 /* ---- signals ---- */
 
 /* Several in a row are one wish; one that comes while a restart is under way has been granted already. */
 static void on_restart_signal(int signo, void *arg)
 {
-    const char *why = NULL;
+    const char *why;
 
     (void)arg;
     if (gf_keeper_link_forward(signo))
         return;
-    pthread_mutex_lock(&M.lock);
-    if (M.state != GF_GRACEFUL_SERVING || M.request || M.shutdown_asked) {
-        why = gf_graceful_state_name(M.state);
-    } else {
-        M.by_signal = (struct gf_restart_request){.asked_ms = gf_machine_now_ms(), .by_signal = true};
-        M.request = &M.by_signal;
-    }
-    pthread_mutex_unlock(&M.lock);
+    why = gf_graceful_ask("");
     if (why)
         glog_info("SIGUSR1: this process is %s already", why);
-    else
-        gf_machine_wake();
 }
 
 static void on_shutdown_signal(int signo, void *arg)
@@ -189,13 +213,20 @@ int gf_graceful_start_server(ghttp_server *s)
     return result;
 }
 
+/* A new process that is being started has its listeners already and would serve on: nothing could be kept of the wish.
+ */
 int gf_graceful_stop_server(ghttp_server *s)
 {
+    bool restarts;
+
     if (gf_server_state(s) != GF_SERVER_SERVING)
         return -EINVAL;
     pthread_mutex_lock(&M.lock);
-    s->stop_asked = true;
+    restarts = M.state == GF_GRACEFUL_STARTING || M.state == GF_GRACEFUL_HANDING_OVER || M.request;
+    s->stop_asked |= !restarts;
     pthread_mutex_unlock(&M.lock);
+    if (restarts)
+        return -EBUSY;
     gf_machine_wake();
     return 0;
 }
@@ -213,14 +244,11 @@ int gf_graceful_shutdown(void)
     return running ? 0 : -EINVAL;
 }
 
-static int refuse(struct gf_outcome *outcome, const char *path)
+static int refuse(struct gf_outcome *outcome, const char *path, const char *why)
 {
     *outcome = (struct gf_outcome){.result = -EBUSY, .old_pid = getpid(), .generation = M.greeting.generation};
     snprintf(outcome->executable, sizeof(outcome->executable), "%s", path ? path : "");
-    snprintf(outcome->reason, sizeof(outcome->reason), "this process is %s",
-             !M.running  ? "without a server"
-             : !M.set_up ? "not in g_wait() yet"
-                         : gf_graceful_state_name(M.state));
+    snprintf(outcome->reason, sizeof(outcome->reason), "this process is %s", why ? why : "not in g_wait() yet");
     return outcome->result;
 }
 
@@ -233,11 +261,13 @@ static bool would_wait_for_itself(void)
 int gf_graceful_restart(const char *path, struct gf_outcome *ret_outcome)
 {
     struct gf_restart_request request = {.path = path && *path ? path : NULL, .asked_ms = gf_machine_now_ms()};
+    const char *why;
     int result;
 
     pthread_mutex_lock(&M.lock);
-    if (!M.running || M.state != GF_GRACEFUL_SERVING || M.request || M.shutdown_asked || would_wait_for_itself()) {
-        result = refuse(ret_outcome, path);
+    why = what_it_does();
+    if (why || would_wait_for_itself()) {
+        result = refuse(ret_outcome, path, why);
     } else {
         M.request = &request;
         gf_machine_wake();

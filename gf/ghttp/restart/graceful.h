@@ -37,41 +37,48 @@ struct gf_outcome {
     pid_t new_pid;       /* 0: there is none; old_pid again: a full restart has begun */
     unsigned generation; /* of the new process */
     int64_t took_ms;
+    unsigned waiting; /* clients in the queues of the TCP listeners at the hand-over; after a rollback, then */
     char executable[1024];
     char reason[GF_OUTCOME_REASON_MAX]; /* a sentence, also for success */
 };
 
 /* Restarts that a process knows of, those of its predecessors included; the page shows them. */
 #define GF_HISTORY_MAX 8
+/* What is kept of a reason: how a process ended, with the end of what it said last. All of them go into one message to
+ * the next process, in which an escaped byte takes six. */
+#define GF_HISTORY_REASON_MAX 768
 
 struct gf_history_entry {
     unsigned generation; /* that was started */
     pid_t pid;           /* 0: it never was */
     int result;          /* 0, or a negative errno */
     int64_t took_ms;
-    int64_t at_ms; /* CLOCK_REALTIME */
-    char reason[160];
+    int64_t at_ms;    /* CLOCK_REALTIME */
+    unsigned waiting; /* as above */
+    char reason[GF_HISTORY_REASON_MAX];
 };
 
-/* How a process that drains after a restart stands. */
 /* What a drain says that it waits for, in bytes. */
 #define GF_HOLDS_UP_MAX 512
+/* The longest name of a state, with its end. */
+#define GF_STATE_NAME_MAX 16
 
-/* The process before the one that reports, where it still lives. */
-struct gf_older_drain {
+/* How the drain of a process stands, as it says itself. */
+struct gf_drain {
     pid_t pid; /* 0: there is none */
+    char state[GF_STATE_NAME_MAX];
+    uint64_t moved, closed, raced, cut;
+    unsigned waiting; /* clients in the queues of the listeners when it handed over */
     unsigned in_flight, connections;
-    char holds_up[GF_HOLDS_UP_MAX];
+    char holds_up[GF_HOLDS_UP_MAX]; /* its requests by route: "/sleep (2, the longest for 14 s)" */
 };
 
+/* The process before this one. */
 struct gf_drain_report {
-    pid_t pid; /* 0: there is none */
+    struct gf_drain drain;
     bool gone;
-    uint64_t moved, closed, raced, cut;
-    unsigned in_flight, connections;
-    unsigned behind;                /* processes before it that live */
-    char holds_up[GF_HOLDS_UP_MAX]; /* its requests by route: "/sleep (2, the longest for 14 s)" */
-    struct gf_older_drain older;
+    unsigned behind;       /* processes before it that live */
+    struct gf_drain older; /* the one before it, as far as it lives */
 };
 
 struct gf_graceful_facts {
@@ -88,12 +95,16 @@ struct gf_graceful_facts {
 
 /* Starts a server under the machine's care; the first call starts the machine. 0 or a negative errno. */
 int gf_graceful_start_server(ghttp_server *s);
-/* Begins to drain one server, or all. 0, or -EINVAL when it does not run. */
+/* Begins to drain one server, or all. 0, or -EINVAL when it does not run; one server only: -EBUSY during a restart. */
 int gf_graceful_stop_server(ghttp_server *s);
 int gf_graceful_shutdown(void);
 
 /* Restarts the process; blocks until the outcome is known, and returns its result. */
 int gf_graceful_restart(const char *path, struct gf_outcome *ret_outcome);
+
+/* Asks for a restart whose outcome only the log tells, by the executable of this path (shorter than PATH_MAX), or "":
+ * by the same. NULL, or what this process is, which is why not. */
+const char *gf_graceful_ask(const char *path);
 
 /* Says that all servers are set up, waits for the end, and gives the exit status. */
 int gf_graceful_wait(void);

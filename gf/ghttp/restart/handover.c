@@ -43,7 +43,8 @@ static struct {
 
 /* ---- ticket keys ---- */
 
-/* The key in a file of memory that nobody can write to any more. A descriptor or a negative errno. */
+/* The key in a file of memory of just this size, which the new process wipes when it has read it. A descriptor or a
+ * negative errno. */
 static int seal(const unsigned char key[GF_TICKET_KEY_SIZE])
 {
     int fd = memfd_create("gf-ticket-key", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -52,8 +53,7 @@ static int seal(const unsigned char key[GF_TICKET_KEY_SIZE])
     if (fd < 0)
         return -errno;
     written = pwrite(fd, key, GF_TICKET_KEY_SIZE, 0);
-    if (written == GF_TICKET_KEY_SIZE &&
-        !fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+    if (written == GF_TICKET_KEY_SIZE && !fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
         return fd;
     close(fd);
     return -EIO;

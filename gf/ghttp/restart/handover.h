@@ -1,6 +1,6 @@
 /*
  * The hand-over: what follows the listeners to the new process: idle connections, one message each, and the keys of
- * TLS session tickets, each in a sealed memory file.
+ * TLS session tickets, each in a memory file.
  *
  * Owns, in the old process: a copy of every connection it has moved, until the new one is trusted with it. Thread: the
  * state machine's, but for the movers, which run on the workers' loops.

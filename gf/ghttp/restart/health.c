@@ -3,12 +3,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 /* What a healthy process needs far less than. */
@@ -54,33 +54,29 @@ static int find_target(int listener, int port, struct sockaddr_storage *ret_targ
 
 static int open_connection(const struct sockaddr_storage *target)
 {
-    struct timeval limit = {.tv_sec = TIMEOUT_MS / 1000, .tv_usec = TIMEOUT_MS % 1000 * 1000};
     socklen_t size = target->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    int fd = socket(target->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(target->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return -errno;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (connect(fd, (const struct sockaddr *)target, size) < 0) {
+    if (connect(fd, (const struct sockaddr *)target, size) < 0 && errno != EINPROGRESS) {
         int result = -errno;
 
         close(fd);
-        return result == -EINPROGRESS ? -ETIMEDOUT : result;
+        return result;
     }
     return fd;
 }
 
-static int send_request(int fd, const char *path)
+/* 0: it is on its way; -EINPROGRESS: the connection is not there yet. A new one has room for all of it. */
+static int send_request(struct gf_health *health)
 {
-    char request[1200];
-    int size =
-        snprintf(request, sizeof(request),
-                 "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: gf-health\r\nConnection: close\r\n\r\n", path);
+    size_t size = strlen(health->request);
+    ssize_t sent = send(health->fd, health->request, size, MSG_NOSIGNAL);
 
-    if (size < 0 || (size_t)size >= sizeof(request))
-        return -ENAMETOOLONG;
-    return send(fd, request, (size_t)size, MSG_NOSIGNAL) == size ? 0 : -EPIPE;
+    if (sent < 0)
+        return errno == EAGAIN ? -EINPROGRESS : -errno;
+    return (size_t)sent == size ? 0 : -EPIPE;
 }
 
 /* "HTTP/1.1 200 …" comes in one piece from any server on this machine; if not, it is not well. */
@@ -90,31 +86,62 @@ static int read_status(int fd)
     ssize_t size = recv(fd, line, sizeof(line) - 1, 0);
 
     if (size < 0)
-        return errno == EAGAIN ? -ETIMEDOUT : -errno;
+        return errno == EAGAIN ? -EINPROGRESS : -errno;
     if (size < 12 || strncmp(line, "HTTP/1.", 7))
         return -EBADMSG;
     return atoi(line + 9);
 }
 
-int gf_health_check(int listener, int port, const char *path, char *error, size_t error_size)
+/* The question is over: its result, with a sentence where it is a bad one. */
+static int conclude(struct gf_health *health, int result, char *error, size_t error_size)
 {
-    struct sockaddr_storage target;
-    int result = find_target(listener, port, &target);
-    int fd = result < 0 ? result : open_connection(&target);
-
-    result = fd;
-
-    if (fd >= 0) {
-        result = send_request(fd, path);
-        if (!result)
-            result = read_status(fd);
-        close(fd);
-    }
+    gf_health_end(health);
     if (result >= 200 && result <= 299)
         return 0;
     if (result >= 0)
-        snprintf(error, error_size, "%s on port %d answers %d", path, port, result);
+        snprintf(error, error_size, "%s on port %d answers %d", health->path, health->port, result);
     else
-        snprintf(error, error_size, "%s on port %d does not answer: %s", path, port, strerror(-result));
+        snprintf(error, error_size, "%s on port %d does not answer: %s", health->path, health->port, strerror(-result));
     return result < 0 ? result : -EBADMSG;
+}
+
+int gf_health_begin(struct gf_health *health, int listener, int port, const char *path, int64_t now_ms, char *error,
+                    size_t error_size)
+{
+    struct sockaddr_storage target;
+    int size, result;
+
+    *health = (struct gf_health){.fd = -1, .events = POLLOUT, .until_ms = now_ms + TIMEOUT_MS, .port = port};
+    snprintf(health->path, sizeof(health->path), "%s", path);
+    size = snprintf(health->request, sizeof(health->request),
+                    "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: gf-health\r\nConnection: close\r\n\r\n", path);
+    result = size < 0 || (size_t)size >= sizeof(health->request) ? -ENAMETOOLONG : find_target(listener, port, &target);
+    if (!result)
+        result = open_connection(&target);
+    if (result < 0)
+        return conclude(health, result, error, error_size);
+    health->fd = result;
+    return -EINPROGRESS;
+}
+
+int gf_health_go_on(struct gf_health *health, int64_t now_ms, char *error, size_t error_size)
+{
+    int result = 0;
+
+    if (health->events == POLLOUT)
+        result = send_request(health);
+    if (!result) {
+        health->events = POLLIN;
+        result = read_status(health->fd);
+    }
+    if (result == -EINPROGRESS && now_ms >= health->until_ms)
+        result = -ETIMEDOUT;
+    return result == -EINPROGRESS ? result : conclude(health, result, error, error_size);
+}
+
+void gf_health_end(struct gf_health *health)
+{
+    if (health->fd >= 0)
+        close(health->fd);
+    health->fd = -1;
 }

@@ -20,6 +20,21 @@ static struct {
 
 /* ---- restarts ---- */
 
+/* A long one loses its middle: how it begins, and what was said last, tell the most. */
+static void shorten(char text[GF_HISTORY_REASON_MAX], const char *reason)
+{
+    static const char gap[] = " … ";
+    size_t size = strlen(reason), half = (GF_HISTORY_REASON_MAX - sizeof(gap)) / 2;
+
+    if (size < GF_HISTORY_REASON_MAX) {
+        memcpy(text, reason, size + 1);
+        return;
+    }
+    memcpy(text, reason, half);
+    memcpy(text + half, gap, sizeof(gap) - 1);
+    memcpy(text + half + sizeof(gap) - 1, reason + size - half, half + 1);
+}
+
 static void append(const struct gf_history_entry *entry)
 {
     if (history.count == GF_HISTORY_MAX) {
@@ -29,27 +44,32 @@ static void append(const struct gf_history_entry *entry)
     history.entries[history.count++] = *entry;
 }
 
-void gf_history_add(unsigned generation, pid_t pid, int result, int64_t took_ms, const char *reason)
+void gf_history_add(const struct gf_outcome *outcome)
 {
-    struct gf_history_entry entry = {.generation = generation, .pid = pid, .result = result, .took_ms = took_ms};
+    struct gf_history_entry entry = {.generation = outcome->generation,
+                                     .pid = outcome->new_pid,
+                                     .result = outcome->result,
+                                     .took_ms = outcome->took_ms,
+                                     .waiting = outcome->waiting};
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
     entry.at_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-    snprintf(entry.reason, sizeof(entry.reason), "%s", reason);
+    shorten(entry.reason, outcome->reason);
     pthread_mutex_lock(&history.lock);
     append(&entry);
     pthread_mutex_unlock(&history.lock);
 }
 
-void gf_history_correct(int result, const char *reason)
+void gf_history_correct(int result, unsigned waiting, const char *reason)
 {
     pthread_mutex_lock(&history.lock);
     if (history.count) {
         struct gf_history_entry *last = &history.entries[history.count - 1];
 
         last->result = result;
-        snprintf(last->reason, sizeof(last->reason), "%s", reason);
+        last->waiting = waiting;
+        shorten(last->reason, reason);
     }
     pthread_mutex_unlock(&history.lock);
 }
@@ -66,6 +86,7 @@ static bool write_entry(struct cJSON *array, const struct gf_history_entry *entr
            cJSON_AddNumberToObject(item, "pid", entry->pid) && cJSON_AddNumberToObject(item, "result", entry->result) &&
            cJSON_AddNumberToObject(item, "took_ms", (double)entry->took_ms) &&
            cJSON_AddNumberToObject(item, "at_ms", (double)entry->at_ms) &&
+           cJSON_AddNumberToObject(item, "waiting", entry->waiting) &&
            cJSON_AddStringToObject(item, "reason", entry->reason);
 }
 
@@ -100,9 +121,10 @@ void gf_history_read(const struct cJSON *message)
                                          .pid = (pid_t)number(item, "pid"),
                                          .result = (int)number(item, "result"),
                                          .took_ms = (int64_t)number(item, "took_ms"),
-                                         .at_ms = (int64_t)number(item, "at_ms")};
+                                         .at_ms = (int64_t)number(item, "at_ms"),
+                                         .waiting = (unsigned)number(item, "waiting")};
 
-        snprintf(entry.reason, sizeof(entry.reason), "%s", reason ? reason : "");
+        shorten(entry.reason, reason ? reason : "");
         append(&entry);
     }
     pthread_mutex_unlock(&history.lock);
@@ -110,52 +132,54 @@ void gf_history_read(const struct cJSON *message)
 
 /* ---- reports of a drain ---- */
 
-static void count_server(struct gf_drain_report *report, const ghttp_server *s)
+static void count_server(struct gf_drain *drain, const ghttp_server *s)
 {
     const struct gf_service_counters *counters = &s->service.counters;
 
-    report->moved += atomic_load(&counters->moved);
-    report->closed += atomic_load(&counters->closed);
-    report->raced += atomic_load(&counters->raced);
-    report->cut += atomic_load(&counters->cut);
-    report->in_flight += gf_server_in_flight(s);
-    report->connections += gf_server_connections(s);
+    drain->moved += atomic_load(&counters->moved);
+    drain->closed += atomic_load(&counters->closed);
+    drain->raced += atomic_load(&counters->raced);
+    drain->cut += atomic_load(&counters->cut);
+    drain->in_flight += gf_server_in_flight(s);
+    drain->connections += gf_server_connections(s);
+}
+
+static bool write_drain(struct cJSON *object, const struct gf_drain *drain)
+{
+    return cJSON_AddNumberToObject(object, "pid", drain->pid) &&
+           cJSON_AddStringToObject(object, "state", drain->state) &&
+           cJSON_AddNumberToObject(object, "moved", (double)drain->moved) &&
+           cJSON_AddNumberToObject(object, "closed", (double)drain->closed) &&
+           cJSON_AddNumberToObject(object, "raced", (double)drain->raced) &&
+           cJSON_AddNumberToObject(object, "cut", (double)drain->cut) &&
+           cJSON_AddNumberToObject(object, "waiting", drain->waiting) &&
+           cJSON_AddNumberToObject(object, "in_flight", drain->in_flight) &&
+           cJSON_AddNumberToObject(object, "connections", drain->connections) &&
+           cJSON_AddStringToObject(object, "holds_up", drain->holds_up);
 }
 
 /* What the process before this one has said of itself, for the one after this. */
 static bool write_older(struct cJSON *message)
 {
     struct gf_drain_report report;
-    struct cJSON *older;
 
     pthread_mutex_lock(&history.lock);
     report = history.predecessor;
     pthread_mutex_unlock(&history.lock);
-    if (!report.pid || report.gone)
-        return true;
-    older = cJSON_AddObjectToObject(message, "older");
-    return cJSON_AddNumberToObject(older, "pid", report.pid) &&
-           cJSON_AddNumberToObject(older, "in_flight", report.in_flight) &&
-           cJSON_AddNumberToObject(older, "connections", report.connections) &&
-           cJSON_AddStringToObject(older, "holds_up", report.holds_up);
+    return !report.drain.pid || report.gone || write_drain(cJSON_AddObjectToObject(message, "older"), &report.drain);
 }
 
-struct cJSON *gf_history_report(const char *holds_up)
+struct cJSON *gf_history_report(const char *state, unsigned waiting, const char *holds_up)
 {
     struct cJSON *message = cJSON_CreateObject();
-    struct gf_drain_report report = {.pid = getpid()};
+    struct gf_drain drain = {.pid = getpid(), .waiting = waiting};
 
+    snprintf(drain.state, sizeof(drain.state), "%s", state);
+    snprintf(drain.holds_up, sizeof(drain.holds_up), "%s", holds_up);
     for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
-        count_server(&report, s);
-    if (cJSON_AddStringToObject(message, "type", "drain") && cJSON_AddNumberToObject(message, "pid", report.pid) &&
-        cJSON_AddNumberToObject(message, "moved", (double)report.moved) &&
-        cJSON_AddNumberToObject(message, "closed", (double)report.closed) &&
-        cJSON_AddNumberToObject(message, "raced", (double)report.raced) &&
-        cJSON_AddNumberToObject(message, "cut", (double)report.cut) &&
-        cJSON_AddNumberToObject(message, "in_flight", report.in_flight) &&
-        cJSON_AddNumberToObject(message, "connections", report.connections) &&
-        cJSON_AddNumberToObject(message, "behind", gf_history_behind()) &&
-        cJSON_AddStringToObject(message, "holds_up", holds_up) && write_older(message))
+        count_server(&drain, s);
+    if (cJSON_AddStringToObject(message, "type", "drain") && write_drain(message, &drain) &&
+        cJSON_AddNumberToObject(message, "behind", gf_history_behind()) && write_older(message))
         return message;
     cJSON_Delete(message);
     return NULL;
@@ -168,32 +192,35 @@ static void read_text(const struct cJSON *object, const char *key, char *text, s
     snprintf(text, size, "%s", value ? value : "");
 }
 
+static void read_drain(const struct cJSON *object, struct gf_drain *drain)
+{
+    *drain = (struct gf_drain){.pid = (pid_t)number(object, "pid"),
+                               .moved = (uint64_t)number(object, "moved"),
+                               .closed = (uint64_t)number(object, "closed"),
+                               .raced = (uint64_t)number(object, "raced"),
+                               .cut = (uint64_t)number(object, "cut"),
+                               .waiting = (unsigned)number(object, "waiting"),
+                               .in_flight = (unsigned)number(object, "in_flight"),
+                               .connections = (unsigned)number(object, "connections")};
+    read_text(object, "state", drain->state, sizeof(drain->state));
+    read_text(object, "holds_up", drain->holds_up, sizeof(drain->holds_up));
+}
+
 void gf_history_hear(const struct cJSON *message)
 {
-    const struct cJSON *older = cJSON_GetObjectItemCaseSensitive(message, "older");
-    struct gf_drain_report *report = &history.predecessor;
+    struct gf_drain_report report = {.behind = (unsigned)number(message, "behind")};
 
+    read_drain(message, &report.drain);
+    read_drain(cJSON_GetObjectItemCaseSensitive(message, "older"), &report.older);
     pthread_mutex_lock(&history.lock);
-    history.predecessor = (struct gf_drain_report){.pid = (pid_t)number(message, "pid"),
-                                                   .moved = (uint64_t)number(message, "moved"),
-                                                   .closed = (uint64_t)number(message, "closed"),
-                                                   .raced = (uint64_t)number(message, "raced"),
-                                                   .cut = (uint64_t)number(message, "cut"),
-                                                   .in_flight = (unsigned)number(message, "in_flight"),
-                                                   .connections = (unsigned)number(message, "connections"),
-                                                   .behind = (unsigned)number(message, "behind"),
-                                                   .older = {.pid = (pid_t)number(older, "pid"),
-                                                             .in_flight = (unsigned)number(older, "in_flight"),
-                                                             .connections = (unsigned)number(older, "connections")}};
-    read_text(message, "holds_up", report->holds_up, sizeof(report->holds_up));
-    read_text(older, "holds_up", report->older.holds_up, sizeof(report->older.holds_up));
+    history.predecessor = report;
     pthread_mutex_unlock(&history.lock);
 }
 
 void gf_history_follow(pid_t pid, unsigned behind)
 {
     pthread_mutex_lock(&history.lock);
-    history.predecessor = (struct gf_drain_report){.pid = pid, .behind = behind};
+    history.predecessor = (struct gf_drain_report){.drain.pid = pid, .behind = behind};
     pthread_mutex_unlock(&history.lock);
 }
 
@@ -202,17 +229,28 @@ unsigned gf_history_behind(void)
     unsigned behind;
 
     pthread_mutex_lock(&history.lock);
-    behind = history.predecessor.pid && !history.predecessor.gone ? 1 + history.predecessor.behind : 0;
+    behind = history.predecessor.drain.pid && !history.predecessor.gone ? 1 + history.predecessor.behind : 0;
     pthread_mutex_unlock(&history.lock);
     return behind;
+}
+
+unsigned gf_history_in_flight(pid_t pid)
+{
+    const struct gf_drain_report *report = &history.predecessor;
+    unsigned count;
+
+    pthread_mutex_lock(&history.lock);
+    count = pid == report->drain.pid ? report->drain.in_flight : pid == report->older.pid ? report->older.in_flight : 0;
+    pthread_mutex_unlock(&history.lock);
+    return count;
 }
 
 void gf_history_part(void)
 {
     pthread_mutex_lock(&history.lock);
-    history.predecessor.gone = history.predecessor.pid != 0;
-    history.predecessor.in_flight = history.predecessor.connections = 0;
-    history.predecessor.holds_up[0] = 0;
+    history.predecessor.gone = history.predecessor.drain.pid != 0;
+    history.predecessor.drain.in_flight = history.predecessor.drain.connections = 0;
+    history.predecessor.drain.holds_up[0] = 0;
     history.predecessor.older.pid = 0;
     pthread_mutex_unlock(&history.lock);
 }

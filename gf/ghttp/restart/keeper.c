@@ -19,6 +19,7 @@
 #include "../../gproc/reload.h"
 #include "../../gproc/start.h"
 #include "channel.h"
+#include "fault.h"
 #include "generations.h"
 #include "keeper_link.h"
 #include "listeners_json.h"
@@ -30,6 +31,8 @@
 #define STARTS_WITHIN_MS 60000
 /* Longer and longer between two starts that follow one another: what broke it may need a moment. */
 #define PAUSE_STEP_MS 200
+/* Until a message that there was no memory for is tried again. */
+#define STARVED_MS 100
 /* What a new process is left to become ready, unless the one that crashed had a setting for it. */
 #define READY_TIMEOUT_MS 30000
 
@@ -42,6 +45,7 @@ static struct {
     int64_t end_due_ms;
     int status; /* of the end */
     bool over;
+    bool starved; /* of memory: a message lies unread */
 
     /* what the process that serves has said of itself */
     struct gf_handed listeners, arriving;
@@ -183,19 +187,22 @@ static void hear_message(const struct cJSON *message, int fd)
         take_word(type, message);
 }
 
+/* Until nothing is left, or nobody is left to say something, or there is no memory for it: that may come later. */
 static void hear_generations(void)
 {
     struct cJSON *message;
-    int fds[1], result;
+    int fds[1], result = 0;
     size_t count = 1;
 
-    while ((result = gf_channel_receive(keeper.near, &message, fds, &count)) != -EAGAIN && result != -EPIPE) {
+    while (!result || result == -EBADMSG) {
+        result = gf_channel_receive(keeper.near, &message, fds, &count);
         if (!result) {
             hear_message(message, count ? fds[0] : -1);
             cJSON_Delete(message);
         }
         count = 1;
     }
+    keeper.starved = result != -EAGAIN && result != -EPIPE;
 }
 
 /* ---- signals ---- */
@@ -287,26 +294,6 @@ static bool may_start(void)
     return true;
 }
 
-static void start(void)
-{
-    char error[512] = "no memory", *greeting;
-    int result = -ENOMEM;
-
-    keeper.next_start_ms = 0;
-    if (!may_start()) {
-        give_up("the process that serves has crashed too often: it was started 5 times within a minute");
-        return;
-    }
-    greeting = make_greeting();
-    if (greeting)
-        result =
-            gf_successor_spawn(&keeper.successor, keeper.executable, greeting, &keeper.listeners, error, sizeof(error));
-    cJSON_free(greeting);
-    keeper.deadline_ms = now_ms() + keeper.ready_timeout_ms;
-    if (result < 0)
-        give_up(error);
-}
-
 static void plan_start(void)
 {
     int recent = 0;
@@ -314,6 +301,30 @@ static void plan_start(void)
     for (int i = 0; i < STARTS_MAX; i++)
         recent += keeper.starts[i] && now_ms() - keeper.starts[i] < STARTS_WITHIN_MS;
     keeper.next_start_ms = now_ms() + recent * PAUSE_STEP_MS;
+}
+
+/* What is in the way may be there for a moment only: no memory, or a file that is being replaced. */
+static void start(void)
+{
+    char error[512] = "no memory", *greeting;
+    int result = -ENOMEM;
+
+    keeper.next_start_ms = 0;
+    if (!may_start()) {
+        give_up("the process that serves cannot be kept running: it was started 5 times within a minute");
+        return;
+    }
+    gf_fault_point(keeper.generation, "keeper-start", -1);
+    greeting = make_greeting();
+    if (greeting)
+        result =
+            gf_successor_spawn(&keeper.successor, keeper.executable, greeting, &keeper.listeners, error, sizeof(error));
+    cJSON_free(greeting);
+    keeper.deadline_ms = now_ms() + keeper.ready_timeout_ms;
+    if (result < 0) {
+        glog_error("starting anew failed: %s", error);
+        plan_start();
+    }
 }
 
 static void abandon_start(const char *why)
@@ -427,6 +438,8 @@ static int wait_time(void)
     int64_t until = keeper.successor.pid ? keeper.deadline_ms : keeper.next_start_ms;
     int64_t left;
 
+    if (keeper.starved && (!until || now_ms() + STARVED_MS < until))
+        until = now_ms() + STARVED_MS;
     if (keeper.end_signal && (!until || keeper.end_due_ms < until))
         until = keeper.end_due_ms;
     if (!until)
@@ -437,7 +450,7 @@ static int wait_time(void)
 
 static void wait_for_news(void)
 {
-    struct pollfd fds[GF_GENERATIONS_MAX + 5] = {{.fd = keeper.near, .events = POLLIN},
+    struct pollfd fds[GF_GENERATIONS_MAX + 5] = {{.fd = keeper.starved ? -1 : keeper.near, .events = POLLIN},
                                                  {.fd = keeper.signals, .events = POLLIN},
                                                  {.fd = keeper.successor.pidfd, .events = POLLIN},
                                                  {.fd = keeper.successor.control, .events = POLLIN},

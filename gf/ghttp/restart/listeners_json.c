@@ -96,6 +96,19 @@ static int fail(struct parsing *p, int result, const char *what)
     return result;
 }
 
+static int fail_at_version(struct parsing *p, const struct cJSON *version)
+{
+    char what[256], theirs[32] = "none";
+
+    if (cJSON_IsNumber(version))
+        snprintf(theirs, sizeof(theirs), "version %.0f", version->valuedouble);
+    snprintf(what, sizeof(what),
+             "the process before this one is of a library that speaks %s of the restart protocol, this one is of one "
+             "that speaks version %d; end the one and start the other in full, once",
+             theirs, GF_CHANNEL_VERSION);
+    return fail(p, -EPROTO, what);
+}
+
 static int parse_fd(const struct cJSON *item, int *ret_fd)
 {
     double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
@@ -188,9 +201,7 @@ static int parse_channel(struct parsing *p, const struct cJSON *root)
     if (parse_fd(control, &p->handed->control) < 0)
         return fail(p, -EINVAL, "\"control\" is no descriptor");
     if (!cJSON_IsNumber(version) || version->valuedouble != GF_CHANNEL_VERSION)
-        return fail(p, -EPROTO,
-                    "the process before this one is of a library that speaks another version of the restart protocol "
-                    "than this one, which speaks 1; end the one and start the other in full, once");
+        return fail_at_version(p, version);
     return 0;
 }
 

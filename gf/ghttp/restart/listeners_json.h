@@ -23,6 +23,7 @@ struct gf_handed_listener {
     char address[GF_ADDRESS_TEXT_MAX];
     bool tls;
     int fd;
+    char taker[72]; /* in the new process: the server that has it for TLS now; "": none */
 };
 
 struct gf_handed {

@@ -16,6 +16,9 @@
 
 #include "../engine/engine.h"
 #include "../server/registry.h"
+#include "ancestors.h"
+#include "error_loan.h"
+#include "fault.h"
 #include "handover.h"
 #include "history.h"
 #include "keeper_link.h"
@@ -60,17 +63,20 @@ void gf_machine_enter(enum gf_graceful_state state, void (*step)(void))
 
 void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
 {
-    int64_t left = until_ms - gf_machine_now_ms();
+    int64_t left, look_ms = gf_error_loan_look();
     uint64_t heard;
 
     fds[0] = (struct pollfd){.fd = M.wake_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = M.drained_fd, .events = POLLIN};
     fds[2] = (struct pollfd){.fd = gf_predecessor_fd(), .events = POLLIN};
+    fds[4] = (struct pollfd){.fd = gf_error_loan_fd(), .events = POLLIN};
+    fds[3] = (struct pollfd){.fd = gf_ancestors_fd(), .events = POLLIN}; /* asked for anew, it lets go of the ended */
     gf_supervisor_tick();
-    if (gf_supervisor_due_ms() < until_ms) {
+    if (gf_supervisor_due_ms() < until_ms)
         until_ms = gf_supervisor_due_ms();
-        left = until_ms - gf_machine_now_ms();
-    }
+    if (look_ms < until_ms)
+        until_ms = look_ms;
+    left = until_ms - gf_machine_now_ms();
     if (until_ms == INT64_MAX)
         left = -1;
     else if (left < 0)
@@ -87,6 +93,8 @@ void gf_machine_wait_for(struct pollfd *fds, nfds_t count, int64_t until_ms)
         gf_predecessor_hear();
         M.reported_ms = 0; /* how many are behind us may have changed: our successor wants to know */
     }
+    if (fds[4].revents)
+        gf_error_loan_relay();
 }
 
 /* ---- outcomes ---- */
@@ -101,13 +109,14 @@ void gf_machine_settle(int result, pid_t new_pid, const char *reason)
                                            .old_pid = getpid(),
                                            .new_pid = new_pid,
                                            .generation = new_pid == getpid() ? 1 : M.greeting.generation + 1,
-                                           .took_ms = gf_machine_now_ms() - request->asked_ms};
+                                           .took_ms = gf_machine_now_ms() - request->asked_ms,
+                                           .waiting = result ? 0 : M.waiting};
     snprintf(request->outcome.executable, sizeof(request->outcome.executable), "%s",
              M.executable    ? M.executable
              : request->path ? request->path
                              : "");
     snprintf(request->outcome.reason, sizeof(request->outcome.reason), "%s", reason);
-    gf_history_add(request->outcome.generation, new_pid, result, request->outcome.took_ms, reason);
+    gf_history_add(&request->outcome);
     M.facts.last = request->outcome;
     M.facts.has_outcome = true;
     M.request = NULL;
@@ -119,12 +128,13 @@ void gf_machine_settle(int result, pid_t new_pid, const char *reason)
 }
 
 /* The outcome that was given has turned out to be wrong. */
-void gf_machine_note_failure(int result, const char *reason)
+void gf_machine_note_failure(int result, unsigned waiting, const char *reason)
 {
     pthread_mutex_lock(&M.lock);
     M.facts.last.result = result;
+    M.facts.last.waiting = waiting;
     snprintf(M.facts.last.reason, sizeof(M.facts.last.reason), "%s", reason);
-    gf_history_correct(result, reason);
+    gf_history_correct(result, waiting, reason);
     pthread_mutex_unlock(&M.lock);
 }
 
@@ -175,6 +185,22 @@ int64_t gf_machine_end_drained(bool force)
         }
     }
     return next;
+}
+
+unsigned gf_machine_count_waiting(void)
+{
+    unsigned count = 0;
+
+    for (const ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
+        bool is_up = gf_server_state(s) == GF_SERVER_SERVING || gf_server_state(s) == GF_SERVER_DRAINING;
+
+        for (size_t i = 0; is_up && i < s->listener_count; i++) {
+            int waiting = s->listeners[i].fd >= 0 ? gf_listener_waiting(&s->listeners[i]) : 0;
+
+            count += waiting > 0 ? (unsigned)waiting : 0;
+        }
+    }
+    return count;
 }
 
 void gf_machine_cease_all(void)
@@ -339,6 +365,7 @@ static void step_aside(void)
 
     if (M.passed_on || !is_between() || !gf_machine_is_answered())
         return;
+    gf_fault_point(M.greeting.generation, "step-aside", M.successor.control);
     message = cJSON_CreateObject();
     ports = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(M.offer, "http"), true);
     if (ports && cJSON_AddStringToObject(message, "type", "successor") &&
@@ -367,6 +394,7 @@ void gf_machine_drain(void)
         gf_machine_enter(GF_GRACEFUL_GONE, NULL);
         return;
     }
+    gf_fault_point(M.greeting.generation, "drain", M.successor.control);
     step_aside();
     gf_machine_report_drain();
     if (M.passed_on)
@@ -378,6 +406,7 @@ void gf_machine_drain(void)
     if (M.successor.control >= 0 && !M.passed_on)
         gf_handover_ask(M.successor.control);
     if (word == GF_WORD_LEAVE) {
+        gf_fault_point(M.greeting.generation, "leave", M.successor.control);
         gf_machine_hurry();
     } else if (word == GF_WORD_SHUTDOWN) { /* it takes nothing any more */
         gf_handover_end();

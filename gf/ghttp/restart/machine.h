@@ -5,12 +5,14 @@
 #ifndef GF_GHTTP_RESTART_MACHINE_H
 #define GF_GHTTP_RESTART_MACHINE_H
 
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "graceful.h"
+#include "health.h"
 #include "predecessor.h"
 #include "successor.h"
 
@@ -18,7 +20,6 @@
 struct gf_restart_request {
     const char *path; /* NULL: the same executable */
     int64_t asked_ms;
-    bool by_signal; /* nobody waits for it */
     bool done;
     struct gf_outcome outcome;
 };
@@ -33,8 +34,9 @@ struct gf_machine {
     /* under the lock */
     bool running; /* the thread is there */
     enum gf_graceful_state state;
-    struct gf_restart_request *request; /* asked for and not done; one at a time */
-    struct gf_restart_request by_signal;
+    struct gf_restart_request *request;   /* asked for and not done; one at a time */
+    struct gf_restart_request unattended; /* by a signal or a message: nobody waits for it */
+    char unattended_path[PATH_MAX];
     bool shutdown_asked;
     bool force_asked;
     bool set_up; /* g_wait() was entered */
@@ -45,15 +47,21 @@ struct gf_machine {
     struct gf_greeting greeting;
     struct gf_successor successor;
     char *executable;
-    struct cJSON *offer;     /* what the successor takes: its "ready" */
-    bool passed_on;          /* our predecessor was given our successor */
-    int64_t deadline_ms;     /* of the state */
-    int64_t heard_ms;        /* the new process's last sign of life */
-    int64_t pinged_ms;       /* our last question for one */
-    int64_t health_due_ms;   /* when its health is to be asked for again */
-    unsigned unhealthy;      /* bad answers in a row */
-    int64_t reported_ms;     /* the last report of our drain */
-    int64_t drain_logged_ms; /* and the last line about it */
+    struct cJSON *offer;        /* what the successor takes: its "ready" */
+    unsigned waiting;           /* clients in the queues of the listeners at the hand-over */
+    char forced[GF_FORCED_MAX]; /* "; ..." that the oldest process had to be killed to make room; "": it had not */
+    bool passed_on;             /* our predecessor was given our successor */
+    int64_t deadline_ms;        /* of the state */
+    int64_t heard_ms;           /* the new process's last sign of life */
+    int64_t pinged_ms;          /* our last question for one */
+    uint64_t given;             /* connections that it had been given when the channel was full */
+    int unread;                 /* and bytes that lay in the channel then */
+    int64_t health_due_ms;      /* when its health is to be asked for again */
+    struct gf_health health;    /* the question that is open */
+    ghttp_server *asked;        /* whose it is */
+    unsigned unhealthy;         /* bad rounds in a row */
+    int64_t reported_ms;        /* the last report of our drain */
+    int64_t drain_logged_ms;    /* and the last line about it */
     int exit_status;
     bool watches_on;   /* over the new process, after its probation */
     bool is_ready;     /* all servers are up, and whom it concerns knows */
@@ -73,8 +81,9 @@ enum gf_word {
     GF_WORD_GONE
 };
 
-/* Descriptors that every state waits for: the wake-up, the end of a drain, the process before this one. */
-#define GF_MACHINE_FDS 3
+/* Descriptors that every state waits for: the wake-up, the end of a drain, the process before this one, its end,
+ * what is left of a loan. */
+#define GF_MACHINE_FDS 5
 
 /* Runs the steps until the process is to end. */
 void *gf_machine_main(void *arg);
@@ -94,6 +103,9 @@ void gf_machine_become_ready(void);
 void gf_machine_begin_shutdown(void);
 /* Starts the new process; the way back leads to gf_machine_serve, the way on to gf_machine_drain. */
 void gf_machine_begin_start(void);
+/* The new process serves, this one can come back. */
+void gf_machine_begin_watch(void);
+void gf_machine_watch(void);
 /* Graceful is off: the process ends its requests and executes anew; the way back leads to gf_machine_serve. */
 void gf_machine_begin_full_restart(void);
 
@@ -111,7 +123,7 @@ int64_t gf_machine_longest(size_t offset);
 /* Tells whoever asked how the restart went. */
 void gf_machine_settle(int result, pid_t new_pid, const char *reason);
 void gf_machine_fail(int result, const char *reason);
-void gf_machine_note_failure(int result, const char *reason);
+void gf_machine_note_failure(int result, unsigned waiting, const char *reason);
 
 enum gf_word gf_machine_hear_successor(void);
 /* Tells the new process, and the log, how the drain stands, where it is time to; when it is time again, or next. */
@@ -122,6 +134,8 @@ int64_t gf_machine_next_report(int64_t next);
 bool gf_machine_is_answered(void);
 int64_t gf_machine_drain_limit(void);
 
+/* Clients in the queues of the TCP listeners: nobody has let them in yet. */
+unsigned gf_machine_count_waiting(void);
 void gf_machine_cease_all(void);
 void gf_machine_accept_all(void);
 void gf_machine_drain_all(int grace_ms);

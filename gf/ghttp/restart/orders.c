@@ -1,9 +1,7 @@
 #include "orders.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <gf/glog/glog.h>
@@ -12,15 +10,16 @@
 #include "graceful.h"
 
 #define GROUP "ghttp"
-/* "restart ", and the longest path. */
-#define ORDER_MAX 4128
+/* "restart ", and the longest path with its end. */
+#define ORDER_MAX (8 + PATH_MAX)
 
+/* It does not wait for the outcome: a shutdown may be next in the queue. */
 static void restart(const char *path, pid_t sender)
 {
-    struct gf_outcome outcome;
+    const char *why = gf_graceful_ask(path);
 
-    if (gf_graceful_restart(path, &outcome) == -EBUSY)
-        glog_info("restart asked for by process %d: %s", (int)sender, outcome.reason);
+    if (why)
+        glog_info("restart asked for by process %d: this process is %s already", (int)sender, why);
 }
 
 static void obey(const char *order, pid_t sender)
@@ -28,7 +27,7 @@ static void obey(const char *order, pid_t sender)
     if (!strcmp(order, "shutdown"))
         gf_graceful_shutdown();
     else if (!strcmp(order, "restart"))
-        restart(NULL, sender);
+        restart("", sender);
     else if (!strncmp(order, "restart ", 8))
         restart(order + 8, sender);
     else

@@ -9,15 +9,18 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <gf/glog/glog.h>
+#include <gf/gproc/gproc.h>
 
 #include "../../gproc/signals.h"
 #include "../../gproc/start.h"
 #include "../engine/tls.h"
+#include "ancestors.h"
 #include "channel.h"
+#include "dropped.h"
+#include "error_loan.h"
 #include "fault.h"
 #include "handover.h"
 #include "history.h"
@@ -40,10 +43,10 @@ static struct {
     pthread_mutex_t lock;
     bool met;
     struct gf_handed handed; /* a listener that was taken has fd -1 */
-    struct stat error_pipe;  /* our standard error as we found it */
     struct gf_greeting greeting;
     struct ticket *tickets;
-    bool spoken; /* ready or failed was said */
+    bool spoken;   /* ready or failed was said */
+    bool is_ready; /* ready was */
 } predecessor = {.lock = PTHREAD_MUTEX_INITIALIZER, .handed = GF_HANDED_NONE, .greeting = {.generation = 1}};
 
 /* ---- meeting ---- */
@@ -77,38 +80,52 @@ static void keep_ticket(const struct cJSON *message, int fd)
     predecessor.tickets = ticket;
 }
 
-static bool is_type(const struct cJSON *message, const char *type)
+static void read_hello(const struct cJSON *message)
 {
-    const char *found = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "type"));
+    const char *forced = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "forced"));
 
-    return found && !strcmp(found, type);
+    predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);
+    predecessor.greeting.restart_began_ms = (int64_t)number_of(message, "began", 0);
+    snprintf(predecessor.greeting.forced, GF_FORCED_MAX, "%s", forced ? forced : "");
+    gf_history_read(message);
+    gf_socket_activation_hear(message);
+    gf_history_follow((pid_t)number_of(message, "pid", 0), (unsigned)number_of(message, "behind", 0));
 }
 
-/* What it sent before it started us: its greeting, the ticket keys, the servers' state. */
+/* Whether a message with a descriptor has taken it. */
+static bool keep_descriptor(const struct cJSON *message, int fd)
+{
+    if (gf_channel_is(message, "ticket"))
+        keep_ticket(message, fd);
+    else if (gf_channel_is(message, "state"))
+        gf_state_keep(message, fd);
+    else if (gf_channel_is(message, "ancestor"))
+        gf_ancestors_keep(message, fd);
+    else
+        return false;
+    return true;
+}
+
+/* What it sent before it started us: its greeting, the processes before it, the ticket keys, the servers' state. */
 static void read_greeting(void)
 {
     struct cJSON *message;
     int fds[1];
     size_t count = 1;
+    unsigned behind = 0;
+    pid_t parent = 0;
 
     for (; !gf_channel_receive(predecessor.handed.control, &message, fds, &count); count = 1) {
-        if (is_type(message, "ticket") && count == 1) {
-            keep_ticket(message, fds[0]);
-            count = 0;
-        } else if (is_type(message, "state") && count == 1) {
-            gf_state_keep(message, fds[0]);
-            count = 0;
-        } else if (is_type(message, "hello")) {
-            predecessor.greeting.generation = (unsigned)number_of(message, "generation", 2);
-            predecessor.greeting.restart_began_ms = (int64_t)number_of(message, "began", 0);
-            gf_history_read(message);
-            gf_socket_activation_hear(message);
-            gf_history_follow((pid_t)number_of(message, "pid", 0), (unsigned)number_of(message, "behind", 0));
-        }
-        if (count)
+        if (count && !keep_descriptor(message, fds[0]))
             close(fds[0]);
+        if (gf_channel_is(message, "hello")) {
+            read_hello(message);
+            parent = (pid_t)number_of(message, "pid", 0);
+            behind = (unsigned)number_of(message, "behind", 0);
+        }
         cJSON_Delete(message);
     }
+    gf_ancestors_meet(predecessor.handed.control, parent, behind);
 }
 
 static bool is_channel(int fd)
@@ -181,8 +198,7 @@ static void meet(void)
         predecessor.handed.control = -1;
         return;
     }
-    if (fstat(STDERR_FILENO, &predecessor.error_pipe) < 0)
-        predecessor.error_pipe.st_ino = 0;
+    gf_error_loan_begin(predecessor.handed.standard_error);
     gf_fault_point(0 /* our generation is not known yet */, "before-greeting", predecessor.handed.control);
     read_greeting();
 }
@@ -235,6 +251,8 @@ static int take_listener(const char *server, const struct gf_address *address, b
     if (listener) {
         fd = listener->fd;
         listener->fd = -1;
+        if (tls)
+            snprintf(listener->taker, sizeof(listener->taker), "%s", server);
     }
     pthread_mutex_unlock(&predecessor.lock);
     return fd >= 0 ? fd : gf_socket_activation_take(server, address, tls);
@@ -251,14 +269,35 @@ static void refuse_listener(int fd, const char *reason)
         close(fd);
 }
 
+/* The server of before whose clients come to this one: its own as long as it has one of its addresses; else that whose
+ * address it has, under another name. */
+static const char *find_forerunner(const char *server)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < predecessor.handed.count; i++) {
+        const struct gf_handed_listener *listener = &predecessor.handed.listeners[i];
+
+        if (!listener->tls || strcmp(listener->taker, server) != 0)
+            continue;
+        if (!strcmp(listener->server, server))
+            return server;
+        if (!found)
+            found = listener->server;
+    }
+    return found ? found : server;
+}
+
 static bool take_ticket_key(const char *server, unsigned char *ret_key)
 {
+    const char *forerunner;
     bool found = false;
 
     pthread_mutex_lock(&predecessor.lock);
+    forerunner = find_forerunner(server);
     for (const struct ticket *ticket = predecessor.tickets; ticket && !found; ticket = ticket->next)
-        found =
-            !strcmp(ticket->server, server) && pread(ticket->fd, ret_key, GF_TICKET_KEY_SIZE, 0) == GF_TICKET_KEY_SIZE;
+        found = !strcmp(ticket->server, forerunner) &&
+                pread(ticket->fd, ret_key, GF_TICKET_KEY_SIZE, 0) == GF_TICKET_KEY_SIZE;
     pthread_mutex_unlock(&predecessor.lock);
     return found;
 }
@@ -268,44 +307,30 @@ const struct gf_inheritance gf_predecessor_inheritance = {.take_listener = take_
                                                           .is_served = gf_predecessor_waits,
                                                           .take_ticket_key = take_ticket_key};
 
-/* Those that a server wanted, it has. */
+/* Those that a server wanted, it has: no copy is left in memory that nobody guards. */
 static void close_tickets(void)
 {
+    static const unsigned char nothing[GF_TICKET_KEY_SIZE];
+
     while (predecessor.tickets) {
         struct ticket *ticket = predecessor.tickets;
 
         predecessor.tickets = ticket->next;
+        if (pwrite(ticket->fd, nothing, sizeof(nothing), 0) != sizeof(nothing))
+            glog_debug("the copy of a key of TLS session tickets cannot be wiped: %s", strerror(errno));
         close(ticket->fd);
         free(ticket);
     }
-}
-
-/* The program has dropped it. Left open, its clients would wait in a backlog that nobody empties. */
-static void close_dropped(struct gf_handed_listener *listener)
-{
-    struct sockaddr_un bound = {.sun_family = AF_UNSPEC};
-    socklen_t size = sizeof(bound);
-
-    if (listener->fd < 0)
-        return;
-    if (!getsockname(listener->fd, (struct sockaddr *)&bound, &size)) {
-        glog_info("%s server of \"%s\" no longer listens on [%s]", listener->tls ? "https" : "http", listener->server,
-                  listener->address);
-        gf_socket_activation_forget(listener->server, listener->address, listener->tls);
-        if (bound.sun_family == AF_UNIX && bound.sun_path[0])
-            unlink(bound.sun_path);
-        close(listener->fd);
-    }
-    listener->fd = -1;
 }
 
 void gf_predecessor_close_dropped(void)
 {
     pthread_mutex_lock(&predecessor.lock);
     for (size_t i = 0; i < predecessor.handed.count; i++)
-        close_dropped(&predecessor.handed.listeners[i]);
+        gf_dropped_add(&predecessor.handed.listeners[i]);
     gf_handed_finish(&predecessor.handed);
     pthread_mutex_unlock(&predecessor.lock);
+    gf_dropped_settle(); /* nobody is there to come back */
 }
 
 /* ---- the word ---- */
@@ -320,21 +345,6 @@ bool gf_predecessor_waits(void)
     return waits;
 }
 
-/* Until now the predecessor has read our standard error, to know our last words; from now on nobody does. */
-static void take_standard_error_back(void)
-{
-    struct stat now;
-    int fd = predecessor.handed.standard_error;
-
-    if (fd < 0)
-        return;
-    if (!fstat(STDERR_FILENO, &now) && now.st_ino == predecessor.error_pipe.st_ino &&
-        now.st_dev == predecessor.error_pipe.st_dev)
-        dup2(fd, STDERR_FILENO);
-    close(fd);
-    predecessor.handed.standard_error = -1;
-}
-
 int gf_predecessor_say_ready(void)
 {
     struct cJSON *ready = make_word("ready", NULL);
@@ -347,13 +357,13 @@ int gf_predecessor_say_ready(void)
     gf_fault_point(predecessor.greeting.generation, "before-ready", predecessor.handed.control);
     pthread_mutex_lock(&predecessor.lock);
     for (size_t i = 0; i < predecessor.handed.count; i++)
-        close_dropped(&predecessor.handed.listeners[i]);
+        gf_dropped_add(&predecessor.handed.listeners[i]);
     gf_handed_finish(&predecessor.handed);
     close_tickets();
-    take_standard_error_back();
+    gf_error_loan_ready();
     gf_signals_end_start();
     result = send_word(ready);
-    predecessor.spoken = !result || result == -EPIPE;
+    predecessor.spoken = predecessor.is_ready = !result || result == -EPIPE;
     pthread_mutex_unlock(&predecessor.lock);
     gf_fault_point(predecessor.greeting.generation, "after-ready", predecessor.handed.control);
     return result;
@@ -374,6 +384,10 @@ void gf_predecessor_say(const char *word)
     if (predecessor.handed.control >= 0)
         send_word(make_word(word, NULL));
     pthread_mutex_unlock(&predecessor.lock);
+    if (predecessor.is_ready && !strcmp(word, "shutdown")) { /* it will not come back for us then */
+        gf_error_loan_end();
+        gf_dropped_settle();
+    }
 }
 
 int gf_predecessor_send(const struct cJSON *message, int fd)
@@ -399,6 +413,12 @@ int gf_predecessor_fd(void)
     return fd;
 }
 
+/* It has ended, or is another process than the one that has started us: the kernel gives orphans another parent. */
+static bool has_parent_gone(void)
+{
+    return getppid() != gproc_ppid();
+}
+
 static void part(void)
 {
     pthread_mutex_lock(&predecessor.lock);
@@ -406,6 +426,21 @@ static void part(void)
     predecessor.handed.control = -1;
     pthread_mutex_unlock(&predecessor.lock);
     gf_history_part();
+    gf_error_loan_end();
+    if (has_parent_gone()) /* else the channel is broken, and it may come back */
+        gf_dropped_settle();
+}
+
+/* Once it only drains, there is no way back for it. */
+static void hear_drain(const struct cJSON *message)
+{
+    const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "state"));
+
+    gf_history_hear(message);
+    if (!state || strcmp(state, gf_graceful_state_name(GF_GRACEFUL_DRAINING)) != 0)
+        return;
+    gf_error_loan_end();
+    gf_dropped_settle();
 }
 
 /* fd is -1 when we have no descriptor left for it. */
@@ -455,17 +490,18 @@ void gf_predecessor_hear(void)
             part();
             return;
         }
+        gf_error_loan_heard();
         if (result < 0)
             continue;
-        if (is_type(message, "connection")) {
+        if (gf_channel_is(message, "connection")) {
             gf_fault_point(predecessor.greeting.generation, "on-connection", control);
             take_connection(message, count ? fds[0] : -1);
         } else if (count) {
             close(fds[0]);
-        } else if (is_type(message, "ping")) {
+        } else if (gf_channel_is(message, "ping")) {
             answer_ping(message);
-        } else if (is_type(message, "drain")) {
-            gf_history_hear(message);
+        } else if (gf_channel_is(message, "drain")) {
+            hear_drain(message);
         }
         cJSON_Delete(message);
     }

@@ -14,10 +14,14 @@
 
 struct cJSON;
 
+/* A sentence about the oldest process. */
+#define GF_FORCED_MAX 128
+
 /* What it says when it starts us. */
 struct gf_greeting {
-    unsigned generation;      /* ours; 1 for a process that was not started by a restart */
-    int64_t restart_began_ms; /* CLOCK_MONOTONIC, which both processes share */
+    unsigned generation;        /* ours; 1 for a process that was not started by a restart */
+    int64_t restart_began_ms;   /* CLOCK_MONOTONIC, which both processes share */
+    char forced[GF_FORCED_MAX]; /* what became of the oldest process, to make room for us; "": nothing */
 };
 
 /* Reads what was inherited; does nothing in a process that was not started by a restart, or the second time. */

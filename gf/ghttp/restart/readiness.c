@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
@@ -129,6 +130,7 @@ static void say_ready(void)
 {
     int64_t began = M.greeting.restart_began_ms;
     int result = gf_predecessor_say_ready();
+    struct gf_outcome outcome = {.generation = M.greeting.generation, .new_pid = getpid()};
 
     if (result < 0 && result != -EPIPE) {
         glog_error("not taking over: the process before this one cannot be told: %s", strerror(-result));
@@ -140,10 +142,13 @@ static void say_ready(void)
         glog_warning("the process before this one has gone without a word; serving on");
     else if (result < 0)
         glog_warning("the process before this one has not said that it lets go; serving on");
+    outcome.waiting = gf_machine_count_waiting();
     gf_machine_accept_all(); /* not before all are up: a client that is let in is served */
     pthread_mutex_lock(&M.lock);
     M.facts.restart_took_ms = began ? gf_machine_now_ms() - began : 0;
-    gf_history_add(M.greeting.generation, getpid(), 0, M.facts.restart_took_ms, "it took over");
+    outcome.took_ms = M.facts.restart_took_ms;
+    snprintf(outcome.reason, sizeof(outcome.reason), "it took over%s", M.greeting.forced);
+    gf_history_add(&outcome);
     pthread_mutex_unlock(&M.lock);
 }
 

@@ -173,13 +173,13 @@ void gf_socket_activation_settle(void)
 /* ---- giving to keep ---- */
 
 /* It is the manager's own: it was not only kept by it. */
-static bool is_foreign(const struct gf_address *address)
+bool gf_socket_activation_owns(const char *address)
 {
     bool found = false;
 
     pthread_mutex_lock(&activation.lock);
     for (size_t i = 0; i < activation.foreign_count && !found; i++)
-        found = !strcmp(address->text, activation.foreign[i]);
+        found = !strcmp(address, activation.foreign[i]);
     pthread_mutex_unlock(&activation.lock);
     return found;
 }
@@ -189,7 +189,7 @@ static void store_listener(const ghttp_server *s, const struct gf_listener *list
     char name[NAME_MAX_SIZE];
     int result;
 
-    if (is_foreign(&listener->address))
+    if (gf_socket_activation_owns(listener->address.text))
         return;
     make_name(s->name, listener->address.text, listener->tls, name);
     result = gf_notify_send_fd(listener->fd, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
@@ -243,7 +243,7 @@ void gf_socket_activation_hear(const struct cJSON *greeting)
 void gf_socket_activation_disown(ghttp_server *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
-        s->listeners[i].handed_over |= is_foreign(&s->listeners[i].address);
+        s->listeners[i].handed_over |= gf_socket_activation_owns(s->listeners[i].address.text);
 }
 
 /* ---- executing anew ---- */

@@ -39,6 +39,8 @@ void gf_socket_activation_forget(const char *server, const char *address, bool t
 void gf_socket_activation_tell(struct cJSON *greeting);
 void gf_socket_activation_hear(const struct cJSON *greeting);
 void gf_socket_activation_disown(ghttp_server *s);
+/* Whether the manager has opened the listener for this address, as configured. */
+bool gf_socket_activation_owns(const char *address);
 
 /*
  * Before this process executes another program in its place: lets the sockets pass and gives the environment that says

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <gf/glog/glog.h>
@@ -24,10 +25,14 @@
 #include "../../gproc/start.h"
 #include "../server/registry.h"
 #include "../server/server.h"
+#include "ancestors.h"
 #include "channel.h"
+#include "error_loan.h"
+#include "fault.h"
 #include "handover.h"
 #include "keeper_link.h"
 #include "listeners_json.h"
+#include "machine.h"
 #include "socket_activation.h"
 #include "state.h"
 
@@ -35,6 +40,8 @@
 #define CONTROL_FD 3
 /* Between SIGKILL and the end of a process lies only what the kernel has to do. */
 #define KILL_TIMEOUT_MS 10000
+/* How often its end is looked for where nothing tells of it. */
+#define LOOK_MS 5
 /* Pieces of its standard error that are passed on before the state machine looks at anything else: as much as a pipe
  * holds, so that the last words of a process that has ended are complete. One that writes without end stops nobody. */
 #define RELAYED_AT_ONCE 16
@@ -175,7 +182,7 @@ static int inherit_standard_error(struct spawning *sp)
         return -errno;
     result = inherit(sp, sp->error[1], STDERR_FILENO);
     if (!result)
-        result = inherit(sp, STDERR_FILENO, target);
+        result = inherit(sp, gf_error_loan_original(), target);
     if (!result)
         sp->handed.standard_error = target;
     return result;
@@ -361,12 +368,15 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
     if (!result && send(sp.ends[0], message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         result = -errno;
     if (!result)
+        result = gf_ancestors_send(sp.ends[0]);
+    if (!result)
         result = gf_handover_send_ticket_keys(sp.ends[0]);
     if (!result)
         result = gf_state_send(sp.ends[0], why, sizeof(why));
     if (!result)
         result = spawn(&sp, path, &pid);
     if (!result) {
+        gf_fault_point(gf_machine.greeting.generation, "before-pidfd", sp.ends[0]);
         *successor = (struct gf_successor){.pid = pid,
                                            .pidfd = pidfd_open(pid, 0),
                                            .control = take(&sp.ends[0]),
@@ -426,12 +436,33 @@ bool gf_successor_relay(struct gf_successor *successor)
     return false;
 }
 
-static void wait_for_end(const struct gf_successor *successor)
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* Its end is seen at once by the pidfd; where there was none to be had, for want of descriptors, by looking often. 0,
+ * and its status; -ECHILD: it has ended, but another part of the program has taken the status; -ETIMEDOUT. */
+static int reap(const struct gf_successor *successor, int *ret_status)
 {
     struct pollfd end = {.fd = successor->pidfd, .events = POLLIN};
+    int64_t until = now_ms() + KILL_TIMEOUT_MS;
+    pid_t found;
 
-    while (successor->pidfd >= 0 && poll(&end, 1, KILL_TIMEOUT_MS) < 0 && errno == EINTR)
-        continue;
+    while ((found = waitpid(successor->pid, ret_status, WNOHANG)) != successor->pid) {
+        if (found < 0 && errno == ECHILD)
+            return -ECHILD;
+        if (now_ms() >= until)
+            return -ETIMEDOUT;
+        if (end.revents || end.fd < 0) /* the kernel is about to hand it over */
+            poll(NULL, 0, LOOK_MS);
+        else
+            poll(&end, 1, KILL_TIMEOUT_MS);
+    }
+    return 0;
 }
 
 static void describe(int status, char *text, size_t size)
@@ -442,15 +473,15 @@ static void describe(int status, char *text, size_t size)
         snprintf(text, size, "ended with exit status %d", WEXITSTATUS(status));
 }
 
-void gf_successor_bury(struct gf_successor *successor, bool kill_it, char *text, size_t size)
+bool gf_successor_bury(struct gf_successor *successor, bool kill_it, char *text, size_t size)
 {
     char how[128] = "cannot be waited for";
-    int status = 0;
+    int status = 0, result;
 
     if (kill_it)
         kill(successor->pid, SIGKILL); /* ours and not yet reaped: the number is still its own */
-    wait_for_end(successor);
-    if (waitpid(successor->pid, &status, WNOHANG) == successor->pid)
+    result = reap(successor, &status);
+    if (!result)
         describe(status, how, sizeof(how));
     gf_successor_relay(successor);
     while (successor->last_words_size && successor->last_words[successor->last_words_size - 1] == '\n')
@@ -458,6 +489,7 @@ void gf_successor_bury(struct gf_successor *successor, bool kill_it, char *text,
     snprintf(text, size, "the new process %d %s%s%s", (int)successor->pid, how,
              successor->last_words_size ? "; its last words: " : "", successor->last_words);
     gf_successor_release(successor);
+    return result != -ETIMEDOUT;
 }
 
 void gf_successor_release(struct gf_successor *successor)

@@ -19,9 +19,9 @@ struct gf_handed;
 
 struct gf_successor {
     pid_t pid; /* 0: there is none */
-    int pidfd;
+    int pidfd; /* -1: there was none to be had */
     int control;
-    int standard_error; /* -1: it writes where we write */
+    int standard_error; /* the pipe that it writes to until we trust it; -1: it writes where we write */
     size_t last_words_size;
     char last_words[GF_LAST_WORDS_MAX + 1];
 };
@@ -42,8 +42,8 @@ int gf_successor_spawn(struct gf_successor *successor, const char *path, const c
 /* Reads what is in its standard error, a pipe full at most, and passes it on to ours. false: it has closed it. */
 bool gf_successor_relay(struct gf_successor *successor);
 
-/* Kills it if it lives, reaps it, and says in a sentence how it ended, with its last words. */
-void gf_successor_bury(struct gf_successor *successor, bool kill_it, char *text, size_t size);
+/* Kills it if it lives, reaps it, and says in a sentence how it ended, with its last words. false: it has not ended. */
+bool gf_successor_bury(struct gf_successor *successor, bool kill_it, char *text, size_t size);
 
 /* Lets it live: closes what is here of it. */
 void gf_successor_release(struct gf_successor *successor);

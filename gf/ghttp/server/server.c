@@ -165,6 +165,7 @@ static int prepare_tls(ghttp_server *s, const struct gf_inheritance *inheritance
                             inherited ? key : NULL, &s->service.tls, error, size);
 
     explicit_bzero(key, sizeof(key));
+    s->inherited_tickets = inherited;
     return result;
 }
 

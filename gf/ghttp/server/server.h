@@ -50,7 +50,8 @@ struct ghttp_server {
     int (*prepare)(ghttp_server *s);
     _Atomic(struct gf_session_store *) session_store; /* the service floor's; NULL: no request has needed it yet */
     bool stop_asked;                                  /* by ghttp_server_shutdown(); under the state machine's lock */
-    int64_t drain_until_ms;                           /* CLOCK_MONOTONIC */
+    bool inherited_tickets; /* the key of its TLS session tickets is that of the process before this one */
+    int64_t drain_until_ms; /* CLOCK_MONOTONIC */
 };
 
 /* What a floor above does at the start of each server, once its settings are known and checked. */

@@ -72,7 +72,11 @@ static void write_onoff(ghttp_request *r, const cJSON *item)
 
 static void write_kept(ghttp_request *r, const cJSON *item)
 {
-    ghttp_response_write(r, cJSON_IsTrue(item) ? "kept over restarts" : "none to keep");
+    const char *kept = cJSON_IsString(item) ? item->valuestring : "none";
+
+    ghttp_response_write(r, !strcmp(kept, "kept")  ? "kept over the restart"
+                            : !strcmp(kept, "new") ? "begun in this process"
+                                                   : "none");
 }
 
 static void write_pid(ghttp_request *r, const cJSON *item)

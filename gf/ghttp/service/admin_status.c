@@ -119,6 +119,7 @@ cJSON *gf_admin_outcome_new(const struct gf_outcome *outcome)
     put_number(object, "new_pid", outcome->new_pid, &complete);
     put_number(object, "generation", outcome->generation, &complete);
     put_number(object, "took_ms", (double)outcome->took_ms, &complete);
+    put_number(object, "waiting", outcome->waiting, &complete);
     put_text(object, "executable", outcome->executable, &complete);
     put_text(object, "message", text, &complete);
     return whole_or_none(object, complete);
@@ -141,6 +142,7 @@ static cJSON *make_history_entry(const struct gf_history_entry *entry)
     put_bool(object, "ok", entry->result == 0, &complete);
     put_number(object, "took_ms", (double)entry->took_ms, &complete);
     put_text(object, "at", at, &complete);
+    put_number(object, "waiting", entry->waiting, &complete);
     put_text(object, "reason", entry->reason, &complete);
     return whole_or_none(object, complete);
 }
@@ -163,65 +165,80 @@ static const char *plural(unsigned long long count)
     return count == 1 ? "" : "s";
 }
 
-/* "; 1 request still runs: /sleep (1, the longest for 3 s)", or what else is left. */
-static int format_left(unsigned in_flight, unsigned connections, const char *holds_up, char *text, size_t size)
+/* "3 connections moved, 1 closed with notice, 0 raced, 0 cut; 1 request still runs: /sleep (1, the longest for 3 s)" */
+static int format_drain(const struct gf_drain *drain, char *text, size_t size)
 {
-    if (in_flight)
-        return snprintf(text, size, "; %u request%s still %s%s%s", in_flight, plural(in_flight),
-                        in_flight == 1 ? "runs" : "run", *holds_up ? ": " : "", holds_up);
-    if (connections)
-        return snprintf(text, size, "; %u connection%s still open", connections, plural(connections));
-    *text = 0;
-    return 0;
+    unsigned long long moved = drain->moved, closed = drain->closed, raced = drain->raced, cut = drain->cut;
+    int used = snprintf(text, size, "%llu connection%s moved, %llu closed with notice, %llu raced, %llu cut", moved,
+                        plural(moved), closed, raced, cut);
+
+    if (drain->waiting)
+        used += snprintf(text + used, size - (size_t)used, ", %u waited to be let in at its hand-over", drain->waiting);
+    if (drain->in_flight)
+        used += snprintf(text + used, size - (size_t)used, "; %u request%s still %s%s%s", drain->in_flight,
+                         plural(drain->in_flight), drain->in_flight == 1 ? "runs" : "run", *drain->holds_up ? ": " : "",
+                         drain->holds_up);
+    else if (drain->connections)
+        used += snprintf(text + used, size - (size_t)used, "; %u connection%s still open", drain->connections,
+                         plural(drain->connections));
+    return used;
 }
 
-static void format_drain(const struct gf_drain_report *report, char *text, size_t size)
+static bool is_watching(const struct gf_drain *drain)
 {
-    unsigned long long moved = report->moved, closed = report->closed, raced = report->raced, cut = report->cut;
-    const struct gf_older_drain *older = &report->older;
-    int used = snprintf(
-        text, size, "process %d %s: %llu connection%s moved, %llu closed with notice, %llu raced, %llu cut",
-        (int)report->pid, report->gone ? "has drained and gone" : "drains", moved, plural(moved), closed, raced, cut);
+    return !strcmp(drain->state, gf_graceful_state_name(GF_GRACEFUL_WATCHING));
+}
 
-    used += format_left(report->in_flight, report->connections, report->holds_up, text + used, size - (size_t)used);
+static void format_report(const struct gf_drain_report *report, char *text, size_t size)
+{
+    const struct gf_drain *older = &report->older;
+    int used = snprintf(text, size, "process %d %s: ", (int)report->drain.pid,
+                        report->gone                  ? "has drained and gone"
+                        : is_watching(&report->drain) ? "watches over this one and drains"
+                                                      : "drains");
+
+    used += format_drain(&report->drain, text + used, size - (size_t)used);
     if (!older->pid)
         return;
-    used += snprintf(text + used, size - (size_t)used, "; so does process %d before it", (int)older->pid);
-    format_left(older->in_flight, older->connections, older->holds_up, text + used, size - (size_t)used);
+    used += snprintf(text + used, size - (size_t)used, "; so does process %d before it: ", (int)older->pid);
+    format_drain(older, text + used, size - (size_t)used);
 }
 
-static cJSON *make_older(const struct gf_older_drain *older)
+static void put_drain(cJSON *object, const struct gf_drain *drain, bool *complete)
+{
+    put_number(object, "pid", drain->pid, complete);
+    put_text(object, "state", drain->state, complete);
+    put_number(object, "moved", (double)drain->moved, complete);
+    put_number(object, "closed", (double)drain->closed, complete);
+    put_number(object, "raced", (double)drain->raced, complete);
+    put_number(object, "cut", (double)drain->cut, complete);
+    put_number(object, "waiting", drain->waiting, complete);
+    put_number(object, "in_flight", drain->in_flight, complete);
+    put_number(object, "connections", drain->connections, complete);
+    put_text(object, "holds_up", drain->holds_up, complete);
+}
+
+static cJSON *make_older(const struct gf_drain *older)
 {
     cJSON *object = older->pid ? cJSON_CreateObject() : cJSON_CreateNull();
     bool complete = object != NULL;
 
-    if (!older->pid)
-        return object;
-    put_number(object, "pid", older->pid, &complete);
-    put_number(object, "in_flight", older->in_flight, &complete);
-    put_number(object, "connections", older->connections, &complete);
-    put_text(object, "holds_up", older->holds_up, &complete);
+    if (older->pid)
+        put_drain(object, older, &complete);
     return whole_or_none(object, complete);
 }
 
 static cJSON *make_predecessor(const struct gf_drain_report *report)
 {
-    char text[2 * GF_HOLDS_UP_MAX + 512]; /* both texts and some numbers */
-    cJSON *object = report->pid ? cJSON_CreateObject() : cJSON_CreateNull();
+    char text[2 * GF_HOLDS_UP_MAX + 768]; /* both texts and some numbers */
+    cJSON *object = report->drain.pid ? cJSON_CreateObject() : cJSON_CreateNull();
     bool complete = object != NULL;
 
-    if (!report->pid)
+    if (!report->drain.pid)
         return object;
-    format_drain(report, text, sizeof(text));
-    put_number(object, "pid", report->pid, &complete);
+    format_report(report, text, sizeof(text));
+    put_drain(object, &report->drain, &complete);
     put_bool(object, "gone", report->gone, &complete);
-    put_number(object, "moved", (double)report->moved, &complete);
-    put_number(object, "closed", (double)report->closed, &complete);
-    put_number(object, "raced", (double)report->raced, &complete);
-    put_number(object, "cut", (double)report->cut, &complete);
-    put_number(object, "in_flight", report->in_flight, &complete);
-    put_number(object, "connections", report->connections, &complete);
-    put_text(object, "holds_up", report->holds_up, &complete);
     put_item(object, "older", make_older(&report->older), &complete);
     put_text(object, "message", text, &complete);
     return whole_or_none(object, complete);
@@ -331,14 +348,22 @@ static void note_tls(const struct gf_listener *listener, void *arg)
     *(bool *)arg |= listener->tls;
 }
 
-/* A restart hands the keys of session tickets over, a full one has nobody to hand them to. */
-static bool keeps_tickets(bool graceful)
+/* What has become of the keys of session tickets: "kept" from the process before this one, by all servers that have
+ * TLS; "new": of one at least they are not; "none": no server has TLS. */
+static const char *what_of_tickets(void)
 {
-    bool tls = false;
+    const char *found = "none";
 
-    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s))
+    for (ghttp_server *s = gf_registry_first(); s; s = gf_registry_next(s)) {
+        bool tls = false;
+
         gf_server_each_listener(s, note_tls, &tls);
-    return tls && graceful;
+        if (tls && !s->inherited_tickets)
+            return "new";
+        if (tls)
+            found = "kept";
+    }
+    return found;
 }
 
 /* ---- the process ------------------------------------------------------------------------------ */
@@ -367,7 +392,7 @@ cJSON *gf_admin_status_new(const ghttp_request *asker)
              &complete);
     put_item(object, "history", make_history(&facts), &complete);
     put_item(object, "predecessor", make_predecessor(&facts.predecessor), &complete);
-    put_bool(object, "tls", keeps_tickets(facts.graceful), &complete);
+    put_text(object, "tls", what_of_tickets(), &complete);
     put_item(object, "servers", make_servers(asker), &complete);
     return whole_or_none(object, complete);
 }
