@@ -56,7 +56,8 @@ GF_API int ghttp_response_status(const ghttp_request *r);
  * Sets a header, replacing all of the same name; NULL takes them away. Of `Connection` only "close" is allowed.
  * Without a Content-Type a body goes out as `text/plain; charset=utf-8`.
  * @return 0; -EINVAL for a name or value that HTTP does not allow, or for one that the library sets
- *         itself (Content-Length, Transfer-Encoding, Date); -ENOSPC for more than 64 headers, -E2BIG for
+ *         itself (Content-Length, Transfer-Encoding, Date); -ENOSPC for more than 64 headers (the
+ *         Content-Type that a body gets is one of them: without room for it the answer is a 500), -E2BIG for
  *         more than 8 KiB of them (an answer's head has its place beside the request's); -ENOMEM.
  */
 GF_API int ghttp_response_set_header(ghttp_request *r, const char *name, const char *value);

@@ -356,6 +356,9 @@ Test(refusals, headers_that_are_too_large_or_too_many)
     cr_assert(eq(int, ask_with(0, 1, 31000), 431));
     cr_assert(eq(int, ask_with(0, 1, 60000), 431));
     cr_assert(eq(int, ask_with(0, 1, 1000000), 431));
+    for (size_t size = 19700; size < 20500;
+         size += 13) /* what just about fits a connection's memory, with no room for an answer */
+        cr_assert(eq(int, ask_with(0, 1, size), 431), "%zu", size);
     cr_assert(eq(int, ask_with(0, 99, 5), 431));
     cr_assert(eq(int, ask_with(0, 500, 5), 431));
     cr_assert(eq(int, ask_with(0, 100000, 5), 431));

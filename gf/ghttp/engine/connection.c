@@ -74,15 +74,19 @@ void gf_connection_wait(struct gf_connection *c, enum gf_wait wait)
 }
 
 /*
- * libmicrohttpd 0.9.75 closes a connection without a word when its first line has no blank in it. As nothing
- * was sent on it yet, the 400 can still be given here.
+ * libmicrohttpd 0.9.75 closes a connection without a word when its first line has no blank in it, and when a head has
+ * used its memory up to the last bytes. As nothing was sent on it yet, the answer can still be given here. 0: there is
+ * none.
  */
-static bool is_unanswered_garbage(const struct gf_connection *c)
+static int find_unsaid_refusal(const struct gf_connection *c)
 {
     struct gf_tcp_facts facts;
 
-    return !c->lane->tls && !c->answered && !c->exchange && !c->ended_here && gf_tcp_facts(c->fd, &facts) &&
-           facts.received && !facts.acknowledged && facts.all_taken;
+    if (c->lane->tls || c->answered || c->ended_here || c->refused ||
+        (c->exchange && c->exchange->state != GF_EXCHANGE_BEGUN) || !gf_tcp_facts(c->fd, &facts) || !facts.received ||
+        facts.acknowledged || !facts.all_taken)
+        return 0;
+    return c->exchange ? 431 : 400;
 }
 
 /* Unread bytes would turn the close into a reset, and the client might lose the answer with them. */
@@ -90,11 +94,13 @@ static void close_gently(struct gf_connection *c)
 {
     char byte;
     ssize_t waiting = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    int unsaid;
 
     if (!waiting || (waiting < 0 && errno != EAGAIN))
         return; /* the client has closed first */
-    if (is_unanswered_garbage(c)) {
-        gf_connection_refuse(c, 400);
+    unsaid = find_unsaid_refusal(c);
+    if (unsaid) {
+        gf_connection_refuse(c, unsaid);
         c->lingers = true;
     }
     if (waiting > 0 || c->lingers)

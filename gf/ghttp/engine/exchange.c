@@ -204,13 +204,22 @@ struct gf_exchange *gf_exchange_begin(struct gf_lane *lane, struct MHD_Connectio
     return x;
 }
 
-/* An answer before the body is read: libmicrohttpd closes the connection behind it. */
-static void refuse_head(struct gf_exchange *x, int status)
+/*
+ * An answer before the body is read: libmicrohttpd closes the connection behind it. Where the head is too large its
+ * memory has hardly room for another one beside it, so that answer is sent past it; a negative errno then.
+ */
+static int refuse_head(struct gf_exchange *x, int status)
 {
+    if ((status == 414 || status == 431) && !x->lane->tls) {
+        gf_connection_refuse(x->connection, status);
+        x->connection->lingers = true;
+        return -E2BIG;
+    }
     gf_response_reset(&x->request);
     ghttp_response_write_status(&x->request, status);
     x->connection->lingers = true;
     gf_exchange_answer(x);
+    return 0;
 }
 
 /* The route, where one may have its handler read the body itself; NULL: the body is collected. */
@@ -256,9 +265,7 @@ static int receive_head(struct gf_exchange *x, const char *method, const char *v
     status = x->request.target ? gf_head_read(x, method, version) : 503;
     if (!status)
         status = direct_body(x);
-    if (status)
-        refuse_head(x, status);
-    return 0;
+    return status ? refuse_head(x, status) : 0;
 }
 
 static int status_of(struct gf_exchange *x, int error)

@@ -13,6 +13,8 @@ static const struct {
     {400, REFUSAL("400 Bad Request", "", "Bad Request", "11")},
     {408, REFUSAL("408 Request Timeout", "", "Request Timeout", "15")},
     {413, REFUSAL("413 Content Too Large", "", "Content Too Large", "17")},
+    {414, REFUSAL("414 URI Too Long", "", "URI Too Long", "12")},
+    {431, REFUSAL("431 Request Header Fields Too Large", "", "Request Header Fields Too Large", "31")},
     {507, REFUSAL("507 Insufficient Storage", "", "Insufficient Storage", "20")},
     {503, REFUSAL("503 Service Unavailable", "Retry-After: 1\r\n", "Service Unavailable", "19")},
 };

@@ -411,8 +411,10 @@ void ghttp_response_redirect(ghttp_request *r, const char *url, int status)
         fail(r, "the handler redirected to a URL that is empty or has control characters");
         return;
     }
-    if (ghttp_response_set_header(r, "Location", url) != 0) {
-        fail(r, "the handler redirected to a URL that is too long");
+    int error = ghttp_response_set_header(r, "Location", url);
+    if (error) {
+        fail(r, error == -EALREADY ? "the handler redirected when the head of its response had been sent"
+                                   : "the handler redirected to a URL that is too long");
         return;
     }
     ghttp_response_write_status(r, status);

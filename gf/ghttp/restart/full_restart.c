@@ -204,6 +204,8 @@ static void end_or_go_on(void)
             gf_machine_log_drained(s, gf_server_in_flight(s));
     glog_info("all servers shutdown");
     gf_logger_flush_all(LAST_LINES_MS);
+    if (gf_machine_flag(&M.shutdown_asked)) /* while a disk or a reader was waited for: this step looks at it first */
+        return;
     result = M.executable ? execute_anew(M.executable) : -ENOMEM;
     snprintf(reason, sizeof(reason), "cannot execute \"%s\": %s; serving on", M.executable ? M.executable : "",
              strerror(-result));
@@ -220,7 +222,7 @@ static void drain_to_execute(void)
     struct pollfd fds[GF_MACHINE_FDS];
 
     if (gf_machine_pending_request()) { /* who asked cannot wait for the end: the drain waits for the answer to them */
-        char *path = strdup(M.executable);
+        char *path = M.executable ? strdup(M.executable) : NULL;
 
         gf_machine_settle(0, getpid(), "graceful restarts are off: the process ends its requests, then executes anew");
         M.executable = path;

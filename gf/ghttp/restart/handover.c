@@ -324,6 +324,16 @@ void gf_handover_forget(void)
     close_copies(take_copies(UINT64_MAX));
 }
 
+bool gf_handover_keeps_copies(void)
+{
+    bool keeps;
+
+    pthread_mutex_lock(&handover.lock);
+    keeps = handover.copies != NULL;
+    pthread_mutex_unlock(&handover.lock);
+    return keeps;
+}
+
 void gf_handover_trust(void)
 {
     pthread_mutex_lock(&handover.lock);

@@ -47,6 +47,8 @@ void gf_handover_forget(void);
  * said that it has it, for it may come back (gf_handover_return()). A copy that stayed would keep the connection open
  * when its owner dies. */
 void gf_handover_trust(void);
+/* Whether there are any: only by the channel to the new process can it be known when they may go. */
+bool gf_handover_keeps_copies(void);
 
 /* Asks it over control, by a "ping" with the number of the last connection, if there is one that it has not said so of;
  * and its "pong", which has the number too. */

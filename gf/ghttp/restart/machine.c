@@ -363,7 +363,7 @@ static void step_aside(void)
 {
     struct cJSON *message, *ports;
 
-    if (M.passed_on || !is_between() || !gf_machine_is_answered())
+    if (M.passed_on || !is_between() || !gf_machine_is_answered() || gf_handover_keeps_copies())
         return;
     gf_fault_point(M.greeting.generation, "step-aside", M.successor.control);
     message = cJSON_CreateObject();
