@@ -16,7 +16,8 @@
 
 enum {
     LIMIT = 96,
-    THREADS = 3,   /* that stay: main(), signals, the state machine */
+    THREADS = 4,   /* that stay: main(), signals, the state machine, and standard error's, which begins where no
+                    * descriptor   is left to open that anew */
     END_MS = 2000, /* within this a thread that has come to its end is gone */
 };
 
