@@ -112,5 +112,6 @@ void gf_standstill_end(struct gf_lane *lane)
     try_each(lane);
     while ((c = find_held(&lane->waits[GF_WAIT_WRITE])))
         let_go(c);
+    MHD_run(lane->daemon); /* only here does 0.9.75 resume; a lane may be closed before its next turn */
     lane->runnable = true;
 }
