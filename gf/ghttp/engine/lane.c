@@ -31,6 +31,8 @@
 /* Turns in a row in which libmicrohttpd wants to be run again and has not called back: those of an answer that goes out
  * record by record, or a connection that stands still (standstill.h). */
 #define FRUITLESS_TURNS 64
+/* Over TLS it wants that also for a client that pauses in a body. So often it is run then, where no answer goes out. */
+#define FRUITLESS_PAUSE_MS 2
 
 static void notify_connection(void *cls, struct MHD_Connection *mhd, void **context,
                               enum MHD_ConnectionNotificationCode what)
@@ -201,10 +203,26 @@ static void watch_progress(struct gf_lane *lane)
 {
     lane->fruitless = lane->runnable && !lane->called ? lane->fruitless + 1 : 0;
     lane->called = false;
+    lane->run_after_ms = 0;
     if (lane->fruitless < FRUITLESS_TURNS)
         return;
-    lane->fruitless = 0;
-    gf_standstill_end(lane);
+    if (!lane->tls) {
+        lane->fruitless = 0;
+        gf_standstill_end(lane);
+    } else if (TAILQ_EMPTY(&lane->waits[GF_WAIT_WRITE])) {
+        lane->runnable = false;
+        lane->run_after_ms = lane->worker->now_ms + FRUITLESS_PAUSE_MS;
+    }
+}
+
+bool gf_lane_is_due(const struct gf_lane *lane)
+{
+    return lane->runnable || (lane->run_after_ms && lane->run_after_ms <= lane->worker->now_ms);
+}
+
+int64_t gf_lane_next_run(const struct gf_lane *lane)
+{
+    return lane->runnable ? 0 : lane->run_after_ms ? lane->run_after_ms : INT64_MAX;
 }
 
 void gf_lane_run(struct gf_lane *lane)

@@ -31,6 +31,7 @@ struct gf_lane {
     bool runnable;               /* the daemon has something to do without an event */
     bool called;                 /* it has called back since this was last looked at */
     unsigned fruitless;          /* turns in a row in which it wanted to be run and has done nothing */
+    int64_t run_after_ms;        /* it has a pause until then, but for events; 0: none */
     struct gf_connection *tried; /* by standstill.c; NULL: none, or it has gone meanwhile */
     unsigned connections;        /* open in this lane */
     unsigned suspended;          /* of them in the hands of a handler thread */
@@ -60,6 +61,10 @@ size_t gf_lane_memory(const struct gf_lane *lane);
 
 /* Lets libmicrohttpd read, parse and write what it can. */
 void gf_lane_run(struct gf_lane *lane);
+
+/* Whether it is to be run now, and when without an event; INT64_MAX: never. */
+bool gf_lane_is_due(const struct gf_lane *lane);
+int64_t gf_lane_next_run(const struct gf_lane *lane);
 
 /*
  * Gives an accepted socket to the lane, which closes it in every outcome. Of an adopted one, consumed bytes were read

@@ -14,9 +14,8 @@
 #include "upload.h"
 #include "worker.h"
 
-/* After a resumption: one turn in which it takes place, one to find that there is nothing to read, and one to be sure.
- */
-#define TURNS 3
+/* Of a connection by itself, all without a call back: over plain TCP libmicrohttpd has no other reason for so many. */
+#define TURNS 64
 
 static bool is_suspended(const struct gf_connection *c)
 {
@@ -60,18 +59,18 @@ static struct gf_connection *find_held(struct gf_wait_list *list)
     return NULL;
 }
 
-/* Whether the daemon still wants to be run when it has been, without having called back. */
+/* Whether the daemon wants to be run again and again, and nothing comes of it. */
 static bool stands_still(struct gf_lane *lane)
 {
     MHD_UNSIGNED_LONG_LONG timeout;
-    bool still = false;
 
     for (int i = 0; i < TURNS; i++) {
         lane->called = false;
         MHD_run(lane->daemon);
-        still = !lane->called && MHD_get_timeout(lane->daemon, &timeout) == MHD_YES && !timeout;
+        if (lane->called || MHD_get_timeout(lane->daemon, &timeout) != MHD_YES || timeout)
+            return false;
     }
-    return still;
+    return true;
 }
 
 static void refuse(struct gf_connection *c)
@@ -81,11 +80,8 @@ static void refuse(struct gf_connection *c)
         return;
     }
     gf_connection_refuse(c, 400);
-    if (!c->lane->tls)
-        gf_release_to_linger(c);
+    gf_release_to_linger(c);
     gf_connection_cut(c);
-    if (c->lane->tls)
-        gf_release_show_end(c);
 }
 
 static void try_each(struct gf_lane *lane)

@@ -1,7 +1,8 @@
 /*
  * Standstills: libmicrohttpd 0.9.75 fills a connection's buffer with the line of a chunk's size, which is too long to
  * become one, and then neither reads nor lets go: its daemon wants to be run without a pause, to do nothing, as long as
- * the client likes, and looks through that buffer in each turn.
+ * the client likes, and looks through that buffer in each turn. Over TLS it does so too, but there also while a client
+ * only pauses: which it is cannot be told, so such a lane gets pauses instead (lane.c).
  *
  * Thread: the leader, between two MHD_run()s.
  */

@@ -323,8 +323,8 @@ static int wait_time(const struct gf_worker *w)
     {
         int64_t deadline = gf_connections_next_deadline(lane);
 
-        if (lane->runnable)
-            return 0;
+        if (gf_lane_next_run(lane) < deadline)
+            deadline = gf_lane_next_run(lane);
         if (gf_hangups_next_look(lane) < deadline)
             deadline = gf_hangups_next_look(lane);
         if (lane->release_due && lane->release_after_ms < deadline)
@@ -391,7 +391,7 @@ static void run_lanes(struct gf_worker *w)
 
     LIST_FOREACH(lane, &w->lanes, in_worker)
     {
-        if (lane->runnable)
+        if (gf_lane_is_due(lane))
             gf_lane_run(lane);
         if (lane->release_due)
             gf_release_idle(lane);
