@@ -163,6 +163,8 @@ Test(supervisor, hears_nothing_from_a_process_that_does_not_become_ready, .fini 
     snprintf(settings, sizeof(settings), "fault=goes_on\naddress_2=203.0.113.1:%d", rig.second_port);
     cr_assert(zero(int, rig_settings(&rig, settings)));
     cr_expect(lt(int, rig_restart_by_api(&rig), 0));
+    cr_assert(zero(int, manager_wait(manager, rig.first, "RELOADING=1", SOON_MS, NULL)));
+    cr_assert(zero(int, manager_wait(manager, rig.first, "READY=1", SOON_MS, NULL)));
     cr_expect(zero(int, manager_count(manager, 0, "STOPPING=1")));
     cr_expect(eq(int, manager_count(manager, 0, "READY=1"), 2));
     cr_expect(eq(int, manager_count(manager, rig.first, "READY=1"), 2));
