@@ -197,6 +197,7 @@ Test(answers, have_the_headers_that_every_answer_has)
 
 static void start_without_keep_alive(void)
 {
+    stop(); /* the suite's own has been started before */
     start_with("keepAlive=false");
 }
 
@@ -221,6 +222,7 @@ Test(answers, are_the_only_ones_of_their_connections_without_keep_alive, .init =
 
 static void start_without_agent(void)
 {
+    stop(); /* the suite's own has been started before */
     start_with("serverAgent=");
 }
 
@@ -238,6 +240,7 @@ Test(answers, do_not_say_who_gives_them_where_they_are_not_to, .init = start_wit
 
 static void start_with_agent(void)
 {
+    stop(); /* the suite's own has been started before */
     start_with("serverAgent=Harbour 2.1");
 }
 
