@@ -286,16 +286,6 @@ end:
     tear_down(s);
 }
 
-/* A sanitizer itself needs descriptors, and memory, to come to its end. */
-static bool is_sanitized(void)
-{
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#else
-    return getenv("GF_TEST_PROGRAMS") != NULL;
-#endif
-}
-
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
 struct table {
@@ -311,7 +301,7 @@ static void *play_some(void *arg)
 
     for (int i = atomic_fetch_add(&table->next, 1); i < table->count; i = atomic_fetch_add(&table->next, 1)) {
         table->stages[i].scene = &table->scenes[i];
-        if (is_sanitized() && strstr(table->scenes[i].fault, ":no"))
+        if (rig_is_sanitized() && strstr(table->scenes[i].fault, ":no"))
             continue;
         play(&table->stages[i]);
     }
@@ -526,14 +516,14 @@ static void expect_returned(const char *fault)
 
 Test(faults, the_new_process_has_no_descriptors_at_its_ready, .fini = finish, .timeout = 60)
 {
-    if (is_sanitized())
+    if (rig_is_sanitized())
         cr_skip("a sanitizer needs descriptors");
     expect_returned("2:after-ready:nofiles");
 }
 
 Test(faults, the_new_process_has_no_descriptors_for_a_connection, .fini = finish, .timeout = 60)
 {
-    if (is_sanitized())
+    if (rig_is_sanitized())
         cr_skip("a sanitizer needs descriptors");
     expect_returned("2:on-connection:nofiles");
 }
@@ -553,7 +543,7 @@ static void expect_failure(const char *fault, const char *words)
 
 Test(faults, the_old_process_has_no_descriptors, .fini = finish, .timeout = 60)
 {
-    if (is_sanitized())
+    if (rig_is_sanitized())
         cr_skip("a sanitizer needs descriptors");
     expect_failure("1:before-spawn:nofiles", "Too many open files");
 }
@@ -563,7 +553,7 @@ Test(faults, the_old_process_has_no_descriptor_of_the_new_one, .fini = finish, .
 {
     struct client *clients[CLIENTS];
 
-    if (is_sanitized())
+    if (rig_is_sanitized())
         cr_skip("a sanitizer needs descriptors");
     start_with("1:before-pidfd:nofiles", clients, CLIENTS);
     cr_assert(zero(int, rig_settings(&rig, "fault=hang")));
@@ -576,14 +566,14 @@ Test(faults, the_old_process_has_no_descriptor_of_the_new_one, .fini = finish, .
 
 Test(faults, the_old_process_has_no_memory, .fini = finish, .timeout = 60)
 {
-    if (is_sanitized())
+    if (rig_is_sanitized())
         cr_skip("a sanitizer needs memory");
     expect_failure("1:before-spawn:nomemory", "Cannot allocate memory");
 }
 
 Test(faults, the_new_process_has_no_memory, .fini = finish, .timeout = 60)
 {
-    if (is_sanitized())
+    if (rig_is_sanitized())
         cr_skip("a sanitizer needs memory");
     expect_failure("2:before-listeners:nomemory", "server restart failed: ");
 }

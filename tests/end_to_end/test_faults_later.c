@@ -166,7 +166,7 @@ static void *play_some(void *arg)
 
     for (int i = atomic_fetch_add(&table->next, 1); i < table->count; i = atomic_fetch_add(&table->next, 1)) {
         table->stages[i].scene = &table->scenes[i];
-        if (!getenv("GF_TEST_PROGRAMS") || !strstr(table->scenes[i].fault, ":no")) /* a sanitizer needs both */
+        if (!rig_is_sanitized() || !strstr(table->scenes[i].fault, ":no")) /* a sanitizer needs both */
             play(&table->stages[i]);
     }
     return NULL;
@@ -269,14 +269,14 @@ static void expect_another_start(const char *fault, const char *words)
 
 Test(faults_later, the_keeper_has_no_descriptors_for_a_while, .fini = finish, .timeout = 60)
 {
-    if (getenv("GF_TEST_PROGRAMS"))
+    if (rig_is_sanitized())
         cr_skip("a sanitizer needs descriptors");
     expect_another_start("2:keeper-start:nofiles-briefly", "starting anew failed: cannot start");
 }
 
 Test(faults_later, the_keeper_has_no_memory_for_a_while, .fini = finish, .timeout = 60)
 {
-    if (getenv("GF_TEST_PROGRAMS"))
+    if (rig_is_sanitized())
         cr_skip("a sanitizer needs memory");
     expect_another_start("2:keeper-start:nomemory-briefly", "starting anew failed: ");
 }

@@ -103,13 +103,21 @@ Test(package, embeds_files_in_a_project_that_has_it_as_a_part)
            "2\n");
 }
 
+/* A library that was built with it wants its runtime first. */
+#ifdef __SANITIZE_ADDRESS__
+#define AS_THE_LIBRARY " -fsanitize=address"
+#else
+#define AS_THE_LIBRARY ""
+#endif
+
 Test(package, names_the_places_of_a_program_in_cpp)
 {
     if (system("command -v c++ >/dev/null") != 0)
         cr_skip_test("there is no C++ compiler");
     install();
     free(run("export PKG_CONFIG_PATH=$(dirname $(find $PWD/prefix -name gf.pc)) &&"
-             " c++ -std=c++14 -Wall -Wextra -Werror $(pkg-config --cflags gf) consumer/places.cpp -o places"
+             " c++" AS_THE_LIBRARY
+             " -std=c++14 -Wall -Wextra -Werror $(pkg-config --cflags gf) consumer/places.cpp -o places"
              " $(pkg-config --libs gf) -Wl,-rpath,$(pkg-config --variable=libdir gf)"));
     expect("./places", "/* places.cpp:18\n/lambda places.cpp:19\n/table/first row 1 of the table at places.cpp:20\n"
                        "/table/second row 2 of the table at places.cpp:20\n");

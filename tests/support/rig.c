@@ -228,6 +228,15 @@ pid_t rig_restart_by_page(struct rig *rig)
     return rig->pid;
 }
 
+bool rig_is_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#else
+    return getenv("GF_TEST_PROGRAMS") != NULL;
+#endif
+}
+
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 
 struct process_facts {

@@ -55,6 +55,9 @@ pid_t rig_restart_by_page(struct rig *rig);
 /* The page of the admin, below /debug/admin: its status, and what it says (allocated). */
 int rig_page(const struct rig *rig, const char *path, char **body);
 
+/* Whether the servers are built with a sanitizer, which itself needs descriptors, and memory, to come to its end. */
+bool rig_is_sanitized(void);
+
 /* Processes of the group that live, zombies not counted; zombies that are children of this process. */
 int rig_count_processes(const struct rig *rig);
 int rig_count_zombies(pid_t parent);
