@@ -186,7 +186,10 @@ Test(rollback, what_came_back_moves_again, .fini = finish, .timeout = 60)
     cr_assert(gt(int, rig_restart_by_api(&rig), 0));
     dead = rig.pid;
     usleep(100000);
+    process_mark(rig.process);
     cr_assert(zero(int, kill(dead, SIGKILL)));
+    cr_assert(
+        zero(int, process_wait_line(rig.process, "rolled back: process ", 10000))); /* then it may be asked again */
     wait_until_serves(rig.first);
     cr_assert(zero(int, rig_settings(&rig, "set_gracefulProbation=200ms")));
     cr_assert(gt(int, rig_restart_by_api(&rig), 0));
