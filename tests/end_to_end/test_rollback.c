@@ -132,7 +132,7 @@ static void die_by(int signo, const char *words)
     process_mark(rig.process);
     cr_assert(zero(int, kill(rig.pid, signo)));
     wait_until_serves(old);
-    cr_expect(zero(int, process_wait_line(rig.process, "rolled back", 1000)));
+    cr_expect(zero(int, process_wait_line(rig.process, "rolled back", 10000))); /* when the other has surely ended */
     cr_expect(zero(int, process_wait_line(rig.process, words, 1000)));
     for (int i = TOUCHED; i < CLIENTS; i++)
         cr_expect(eq(int, ask(clients[i]), old), "client %d", i);
